@@ -67,7 +67,7 @@ OFF = 60.0
 GUESSED = 9
 """Peaks that readings of a pixel axis start from, as :data:`raman_edge.calibration.match.STRONGEST`."""
 SEARCHED = 30.0
-"""How far from a line a peak of a shift axis may be it, cm⁻¹, as :data:`raman_edge.calibration.observe.OFF`."""
+"""How far from a line a peak of a shift axis may be it, cm⁻¹, as :data:`raman_edge.calibration.match.OFF`."""
 OFF_ONE_LINE = 15.0
 """The same for a single line, which nothing else confirms."""
 

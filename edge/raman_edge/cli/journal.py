@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import journal_options as choose
 from raman_edge.cli import options as shared
 from raman_edge.cli import record_text
-from raman_edge.cli.output import as_json, progress, say, write, write_json, write_text
-from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.cli.output import as_json, is_terminal, new_file, progress, say, write, write_json, write_text
+from raman_edge.errors import JournalError, JournalUnavailable, OutputError
 from raman_edge.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from raman_edge.cli.parser import Parser
     from raman_edge.journal import Journal, Verification
+    from raman_edge.spectrum import Spectrum
 
 BAD_DATA = 65
 HEAD = re.compile("[0-9a-f]{64}")
@@ -29,7 +33,7 @@ PLACE = 24
 ACTIONS = {
     "list": ("raman_edge.cli.journal:list", "list records, newest first"),
     "show": ("raman_edge.cli.journal_records:show", "show one record with its reasons, peaks, model and spectrum"),
-    "export": ("raman_edge.cli.journal_records:export", "write records as CSV or JSON lines, or one spectrum as two columns"),
+    "export": ("raman_edge.cli.journal:export", "write records as CSV or JSON lines, or one spectrum as two columns"),
     "verify": ("raman_edge.cli.journal:verify", "check every row, record and spectrum against the hash chain"),
     "recheck": ("raman_edge.cli.journal_records:recheck", "identify kept spectra again and compare the answers"),
     "prune": ("raman_edge.cli.journal:prune", "remove old spectra; their records and hashes stay"),
@@ -91,6 +95,64 @@ def run_list(options: argparse.Namespace) -> int:
         if not shown:
             say(f"no such record in journal {str(journal.path)!r}" if chosen.given else f"journal {str(journal.path)!r} is empty")
     return 0
+
+
+# export
+
+
+def add_export(parser: Parser) -> None:
+    """Add the arguments of ``export``."""
+    parser.describe(
+        description="Write records, oldest first, or one spectrum. The columns of CSV are those of `watch --output csv:FILE` "
+        "(docs/outputs.md): UTF-8, with a header; a text that a spreadsheet would run as a formula (it begins with = + - @) gets a ' "
+        "before it, and characters that do not print are escaped. JSON lines are the records as they were written.",
+        examples=(
+            ("raman-edge journal export --format csv --out results.csv", "every record as a table"),
+            ("raman-edge journal export --format jsonl --since 2026-11-01 --label quartz", "selected records as they were written"),
+            ("raman-edge journal export --spectrum 7b9065b6 --out again.csv", "one spectrum, which `identify` reads"),
+        ),
+        exits={65: "no such record, its spectrum is not kept, or a row is damaged", 73: "the file cannot be written"},
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--format", choices=("csv", "jsonl"), help="records as a table, or one JSON object a line")
+    what.add_argument(
+        "--spectrum", type=choose.record_id, metavar="ID", help="the spectrum of this record, in a form that `identify` reads"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file, all of it or nothing; default: standard output")
+    choose.add_filters(parser)
+    choose.add_journal(parser)
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write records or a spectrum; 65 where the spectrum is not kept."""
+    with choose.open_journal(options, create=False) as journal:
+        if options.spectrum:
+            spectrum = choose.find_record(journal, options.spectrum).spectrum
+            if spectrum is None:
+                say("the spectrum is not in the journal: the record is a fault, or its spectrum was pruned or never kept")
+                return BAD_DATA
+            lines = _columns(spectrum)
+        else:
+            lines = journal.records(None, choose.filters_of(options), oldest=True)
+            if options.format == "csv":
+                from raman_edge.cli import journal_records  # noqa: PLC0415 - numpy, which JSON lines do without
+
+                lines = journal_records.table(lines)
+        if options.out:
+            if options.out.exists() and options.out.samefile(journal.path):
+                raise OutputError(kind="is the journal itself", place=repr(str(options.out)), advice="Give another file with --out")
+            with new_file(options.out, "--out") as file:
+                file.writelines(line.encode() + b"\n" for line in lines)
+        else:
+            for line in lines:
+                write_text(line) if is_terminal() else write(line.encode())
+    return 0
+
+
+def _columns(spectrum: Spectrum) -> Iterator[str]:
+    yield "Raman shift (cm-1),Intensity (counts)"
+    for shift, count in zip(spectrum.axis.shift.tolist(), spectrum.counts.tolist(), strict=True):
+        yield f"{shift!r},{count!r}"
 
 
 # verify

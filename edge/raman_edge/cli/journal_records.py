@@ -1,4 +1,4 @@
-"""``raman-edge journal show | export | recheck``: records with their spectra."""
+"""``raman-edge journal show | recheck``, and the table of ``export``: what needs numpy."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 import shutil
 import sys
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from raman_edge import records
 from raman_edge.cli import journal_options as choose
 from raman_edge.cli import opening, record_text
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import as_json, is_terminal, new_file, say, write, write_json, write_text
-from raman_edge.errors import OutputError, SpectrumError
+from raman_edge.cli.output import as_json, say, write_json, write_text
+from raman_edge.errors import SpectrumError
 from raman_edge.matching.identify import identify
 from raman_edge.outputs import files
 from raman_edge.terminal import plot
@@ -177,65 +176,13 @@ def _shows_braille() -> bool:
     return True
 
 
-# export
+# export --format csv
 
 
-def add_export(parser: Parser) -> None:
-    """Add the arguments of ``export``."""
-    parser.describe(
-        description="Write records, oldest first, or one spectrum. The columns of CSV are those of `watch --output csv:FILE` "
-        "(docs/outputs.md): UTF-8, with a header; a text that a spreadsheet would run as a formula (it begins with = + - @) gets a ' "
-        "before it, and characters that do not print are escaped. JSON lines are the records as they were written.",
-        examples=(
-            ("raman-edge journal export --format csv --out results.csv", "every record as a table"),
-            ("raman-edge journal export --format jsonl --since 2026-11-01 --label quartz", "selected records as they were written"),
-            ("raman-edge journal export --spectrum 7b9065b6 --out again.csv", "one spectrum, which `identify` reads"),
-        ),
-        exits={65: "no such record, its spectrum is not kept, or a row is damaged", 73: "the file cannot be written"},
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--format", choices=("csv", "jsonl"), help="records as a table, or one JSON object a line")
-    what.add_argument(
-        "--spectrum", type=choose.record_id, metavar="ID", help="the spectrum of this record, in a form that `identify` reads"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file, all of it or nothing; default: standard output")
-    choose.add_filters(parser)
-    choose.add_journal(parser)
-
-
-def run_export(options: argparse.Namespace) -> int:
-    """Write records or a spectrum; 65 where the spectrum is not kept."""
-    with choose.open_journal(options, create=False) as journal:
-        if options.spectrum:
-            spectrum = choose.find_record(journal, options.spectrum).spectrum
-            if spectrum is None:
-                say("the spectrum is not in the journal: the record is a fault, or its spectrum was pruned or never kept")
-                return BAD_DATA
-            lines = _columns(spectrum)
-        else:
-            lines = journal.records(None, choose.filters_of(options), oldest=True)
-            lines = lines if options.format == "jsonl" else _table(lines)
-        if options.out:
-            if options.out.exists() and options.out.samefile(journal.path):
-                raise OutputError(kind="is the journal itself", place=repr(str(options.out)), advice="Give another file with --out")
-            with new_file(options.out, "--out") as file:
-                file.writelines(line.encode() + b"\n" for line in lines)
-        else:
-            for line in lines:
-                write_text(line) if is_terminal() else write(line.encode())
-    return 0
-
-
-def _table(lines: Iterator[str]) -> Iterator[str]:
+def table(lines: Iterator[str]) -> Iterator[str]:
     """Give the rows of the table, the header first."""
     rows = chain([files.COLUMNS], (files.cells(records.decode(line)) for line in lines))
     return (files.encoded(row).decode().removesuffix("\r\n") for row in rows)
-
-
-def _columns(spectrum: Spectrum) -> Iterator[str]:
-    yield "Raman shift (cm-1),Intensity (counts)"
-    for shift, count in zip(spectrum.axis.shift.tolist(), spectrum.counts.tolist(), strict=True):
-        yield f"{shift!r},{count!r}"
 
 
 # recheck

@@ -16,7 +16,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.matching import ranking
 from raman_edge.matching.ranking import objections
 from raman_edge.records import FaultRecord, ResultRecord
-from raman_edge.report.figure import Figure, figure, thumbnail
+from raman_edge.report import figure as figures
 from raman_edge.terminal.state import name_of
 from raman_edge.terminal.theme import UNICODE, safe_text
 from raman_edge.terminal.widgets import lights
@@ -232,16 +232,16 @@ class ReportedResult:
         return f"Another library was searched ({differ}), for example before a reference was added: {NOT_SHOWN} cannot be shown."
 
     @cached_property
-    def figure(self) -> Figure | None:
+    def figure(self) -> figures.Figure | None:
         """The spectrum above the peaks of the best candidate; None without a spectrum."""
         library, best = self.library, self.best
         reference = library.peaks[library.place[best.label]] if library and best and best.label in library.place else None
-        return figure(self.spectrum, self._model_range, best, reference) if self.spectrum else None
+        return figures.figure(self.spectrum, self._model_range, best, reference) if self.spectrum else None
 
     @property
     def thumbnail(self) -> tuple[SvgElement, ...]:
         """The curve alone, for a contact sheet."""
-        return thumbnail(self.spectrum, self._model_range) if self.spectrum else ()
+        return figures.thumbnail(self.spectrum, self._model_range) if self.spectrum else ()
 
     @property
     def _model_range(self) -> tuple[float, float] | None:

@@ -367,8 +367,8 @@ def test_paced_it_keeps_the_distances(monkeypatch: pytest.MonkeyPatch, tmp_path:
     shots = [recording.shot(Exposure(RawFrame(np.arange(9)), INSTRUMENT, BEGAN + timedelta(seconds=s), 0.1)) for s in (0, 2.5, 2.6)]
     (tmp_path / "run.jsonl").write_bytes(b"".join([BEGIN, KNOWN, *map(recording.encode, shots)]))
     now = [100.0]
-    monkeypatch.setattr("raman_edge.instruments.recording.monotonic", lambda: now[0])
-    monkeypatch.setattr("raman_edge.instruments.recording.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("raman_edge.acquisition.recorded.monotonic", lambda: now[0])
+    monkeypatch.setattr("raman_edge.acquisition.recorded.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     came = []
     with ReplayedSpectrometer(tmp_path / "run.jsonl", paced=True) as again:
         while not again.ended:
