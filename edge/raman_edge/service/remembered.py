@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -267,16 +266,8 @@ def _change(changed: Callable[[tuple[RememberedInstrument, ...]], list[Remembere
 
 @contextmanager
 def _locked(lock: Path) -> Iterator[None]:
-    """Hold a lock that other processes wait for; the system releases it where this one is killed."""
-    with lock.open("ab") as file:
-        if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415 - Windows only
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl  # noqa: PLC0415 - POSIX only
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold a lock that other processes wait for."""
+    with lock.open("ab") as file, atomic_write.locked(file):
         yield
 
 
