@@ -118,7 +118,7 @@ def test_a_calibration_is_an_instrument_or_a_file(tmp_path: Path, monkeypatch: p
         monkeypatch.setenv(home, "/home/x")
     file = written(tmp_path / "f.toml", f'calibration = "{text}"')
     if "/" in expected:
-        expected = os.path.abspath(expected.format(here=tmp_path))  # noqa: PTH100 - on a drive of Windows
+        expected = str(tmp_path / expected.format(here=tmp_path))  # on the drive of the file
     assert settings.merge({}, file, {}).calibration == expected
     assert settings.merge({}, file, {"RAMAN_EDGE_CALIBRATION": "other"}).calibration == "other"
     assert settings.merge({"calibration": "mine"}, file, {}).calibration == "mine"
@@ -183,7 +183,7 @@ def test_a_library_belongs_to_its_model(
     """A model that takes precedence does not get the library of another model from a weaker source."""
     file = written(tmp_path / "f.toml", 'model = "/file.onnx"\nlibrary = "/file.npz"')
     merged = settings.merge(given_here, file, environ)
-    named = [path and (os.path.abspath(path) if path.startswith("/") else path) for path in expected]  # noqa: PTH100 - on a drive of Windows
+    named = [path and (str(tmp_path / path) if path.startswith("/") else path) for path in expected]  # on the drive of the file
     assert [merged.model, merged.library] == named
 
 
@@ -216,7 +216,7 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
     file = written(tmp_path / "f.toml", text)
     with pytest.raises(ConfigError) as caught:
         settings.merge({}, file, {})
-    assert str(caught.value).startswith(str(tmp_path / line))
+    assert str(caught.value).startswith(f"{tmp_path}{os.sep}{line}")
 
 
 @pytest.mark.parametrize(
