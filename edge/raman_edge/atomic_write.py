@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL)
 """A name that Windows takes for a device, in every folder and with every ending (Microsoft, Naming Files, Paths, and Namespaces)."""
-FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+FORBIDDEN = re.compile(r'[<>:"|?*\x01-\x1f]')
 """Characters that no name on Windows has; what follows a colon is a hidden stream of the file before it."""
 DEVICES, VERBATIM = "\\\\.\\", "\\\\?\\"
 MOST_NAME = 80

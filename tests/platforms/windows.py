@@ -14,7 +14,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -52,7 +51,7 @@ TESTS = (
         ),
     ),
 )
-"""Tests that may come out otherwise on Windows: names, files, locks, settings, consoles, ports, processes; two groups run at once."""
+"""Tests that may come out otherwise on Windows: names, files, locks, settings, consoles, ports, processes."""
 CONSOLE = (f"{EDGE}/cli/test_cli_console_events.py", "-k", "real_console")
 ROOMS = (
     *("settings", "journal", "sources", "service", "outputs", "preprocessing", "formats", "matching", "calibration", "acquisition"),
@@ -227,9 +226,8 @@ def main(arguments: Sequence[str]) -> int:
         windows.step("serial", windows.com_port)
         windows.step("demo", windows.demo)
         windows.step("Ctrl-C on a console", windows.console)
-        with ThreadPoolExecutor(2) as together:
-            for name, tests in TESTS:
-                together.submit(windows.step, name, lambda tests=tests: windows.tests(*tests))
+        for name, tests in TESTS:  # one after the other: programs that start in a new server of Wine at once may hang
+            windows.step(name, lambda tests=tests: windows.tests(*tests))
         return windows.end()
 
 
