@@ -12,13 +12,18 @@ from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import IO, TYPE_CHECKING
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL)
 """A name that Windows takes for a device, in every folder and with every ending (Microsoft, Naming Files, Paths, and Namespaces)."""
-FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+FORBIDDEN = re.compile(r'[<>:"|?*\x01-\x1f]')
 """Characters that no name on Windows has; what follows a colon is a hidden stream of the file before it."""
 DEVICES, VERBATIM = "\\\\.\\", "\\\\?\\"
 MOST_NAME = 80
@@ -26,6 +31,12 @@ MOST_NAME = 80
 HELD_S = 1.0
 """How long a write waits for a program that keeps its target open, s; on Windows only: a virus scanner does so for moments."""
 HELD_POLL_S = 0.05
+LOCK_AT = (1 << 31) - 2
+"""Where one byte is locked, far behind the content: Windows keeps readers from a locked byte."""
+LOCK_HELD = frozenset((errno.EACCES, errno.EAGAIN, errno.EDEADLK, errno.EINVAL, 0))
+"""Errors of a lock that another process holds, with those of Wine."""
+LOCK_S, LOCK_POLL_S = 30.0, 0.01
+"""Longest wait for it, and between two attempts, s; on Windows only."""
 
 
 def windows_refusal(path: str) -> str:
@@ -52,6 +63,33 @@ def file_stem(name: str) -> str:
     """Return a name for a file from data, without ending: the name itself where every system can have it, else a digest of it."""
     fits = re.fullmatch(rf"[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{MOST_NAME - 1}}}", name) and not windows_refusal(name)
     return name if fits else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@contextmanager
+def locked(file: IO[bytes]) -> Iterator[None]:
+    """Keep every other process that does the same from passing while the block runs; readers are not kept away.
+
+    The system releases the lock where this process is killed.
+    """
+    if sys.platform == "win32":
+        until = monotonic() + LOCK_S
+        while True:
+            file.seek(LOCK_AT)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # LK_LOCK tries ten times, once a second
+                break
+            except OSError as error:
+                if error.errno not in LOCK_HELD or monotonic() > until:
+                    raise
+                sleep(LOCK_POLL_S)
+        try:
+            yield
+        finally:
+            file.seek(LOCK_AT)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX)  # closing the file ends it
+        yield
 
 
 @contextmanager

@@ -169,7 +169,10 @@ class Lane:
                 written = process.communicate(timeout=limit_s)[0].decode("utf-8", "replace")
             except subprocess.TimeoutExpired:
                 process.kill()
-                written = process.communicate()[0].decode("utf-8", "replace")
+                try:
+                    written = process.communicate(timeout=10)[0].decode("utf-8", "replace")
+                except subprocess.TimeoutExpired:  # a child that hangs has the pipe, too
+                    written = "no output"
                 raise Failed(f"took more than {limit_s:g} s\n{written[-4000:]}") from None
         if process.returncode:
             lines = (line for line in written.splitlines() if not line.startswith("0x"))  # Wine's server lists what it held

@@ -34,10 +34,24 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile"
 EDGE = "tests/edge"
 TESTS = (
     ("the vendor's software", (f"{EDGE}/service/test_watch_vendor.py",)),
-    ("outputs", ("-m", "not slow", f"{EDGE}/outputs/test_files.py")),
-    ("sources", (f"{EDGE}/sources/test_parse.py", f"{EDGE}/service/test_service.py")),
+    (
+        "paths, files and consoles",
+        (
+            *("-m", "not slow"),
+            *(f"{EDGE}/{name}.py" for name in ("test_windows", "test_atomic_write", "test_bounded_read", "cli/test_cli_encodings")),
+            *(f"{EDGE}/sources/{name}.py" for name in ("test_folder", "test_folder_life", "test_folder_parts", "test_parse")),
+            *(f"{EDGE}/settings", f"{EDGE}/journal/test_journal.py", f"{EDGE}/journal/test_journal_trouble.py"),
+        ),
+    ),
+    (
+        "processes and locks",
+        (
+            *("-m", "not slow", f"{EDGE}/cli/test_cli_console_events.py", f"{EDGE}/outputs/test_files.py"),
+            *(f"{EDGE}/service/test_remembered.py", f"{EDGE}/service/test_service.py"),
+        ),
+    ),
 )
-"""Tests that may come out otherwise on Windows: files, locks, consoles, ports, processes."""
+"""Tests that may come out otherwise on Windows: names, files, locks, settings, consoles, ports, processes."""
 CONSOLE = (f"{EDGE}/cli/test_cli_console_events.py", "-k", "real_console")
 ROOMS = (
     *("settings", "journal", "sources", "service", "outputs", "preprocessing", "formats", "matching", "calibration", "acquisition"),
@@ -212,7 +226,7 @@ def main(arguments: Sequence[str]) -> int:
         windows.step("serial", windows.com_port)
         windows.step("demo", windows.demo)
         windows.step("Ctrl-C on a console", windows.console)
-        for name, tests in TESTS:
+        for name, tests in TESTS:  # one after the other: programs that start in a new server of Wine at once may hang
             windows.step(name, lambda tests=tests: windows.tests(*tests))
         return windows.end()
 

@@ -7,8 +7,6 @@ import errno
 import io
 import os
 import re
-import sys
-import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,23 +25,8 @@ if TYPE_CHECKING:
     from raman_edge.journal import JournalRow
     from raman_edge.records import Record
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 LONGEST_LINE = 1 << 20
 """Bytes at the end of a file in which the last newline is searched: no record is longer."""
-
-
-LOCK_AT = (1 << 31) - 2
-"""Place of the locked byte on Windows, whose C library takes no later one."""
-HELD = frozenset((errno.EACCES, errno.EAGAIN, errno.EDEADLK, errno.EINVAL, 0))
-"""Errors of a lock that another process holds; the last two are Wine's."""
-LOCK_S = 30.0
-"""Longest wait for another process, s; the output is tried again later."""
-LOCK_POLL_S = 0.01
-"""Between two attempts to lock, s."""
 
 
 class LineForm(NamedTuple):
@@ -100,7 +83,7 @@ class AppendOnlyFile:
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
         atomic_write.require_name(self._path)
-        with self._path.open("a+b", buffering=0) as file, _locked(file):
+        with self._path.open("a+b", buffering=0) as file, atomic_write.locked(file):
             yield file
 
     def _mended(self, file: FileIO, lines: Sequence[bytes]) -> int:
@@ -138,31 +121,6 @@ class AppendOnlyFile:
                 expected=repr(header[:60]),
                 advice="Move it away, or give another name",
             )
-
-
-@contextmanager
-def _locked(file: FileIO) -> Iterator[None]:
-    """Let no other process append while the block runs; readers are not kept away."""
-    if sys.platform == "win32":
-        # One byte far behind the content: Windows keeps readers from a locked byte.
-        until = time.monotonic() + LOCK_S
-        while True:
-            file.seek(LOCK_AT)
-            try:
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                break
-            except OSError as error:
-                if error.errno not in HELD or time.monotonic() > until:
-                    raise
-                time.sleep(LOCK_POLL_S)
-        try:
-            yield
-        finally:
-            file.seek(LOCK_AT)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX)  # closing the file ends it
-        yield
 
 
 def _grow(file: FileIO, end: int, lines: bytes) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -26,9 +25,9 @@ from raman_edge.instruments.profiles.profile import Nanometres, Rate
 from raman_edge.settings import toml
 
 if sys.platform == "win32":
-    import msvcrt
+    pass
 else:
-    import fcntl
+    pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -272,11 +271,7 @@ def _change(changed: Callable[[tuple[RememberedInstrument, ...]], list[Remembere
 @contextmanager
 def _locked(lock: Path) -> Iterator[None]:
     """Hold a lock that other processes wait for; the system releases it where this one is killed."""
-    with lock.open("ab") as file:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with lock.open("ab") as file, atomic_write.locked(file):
         yield
 
 

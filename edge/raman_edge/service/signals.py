@@ -51,6 +51,8 @@ class Stop:
         """Set where settings are to be read again."""
         self.signal: int | None = None
         """The signal that stops the run; None is no signal."""
+        self.closing = False
+        """Whether the console is closed, the user logs off, or the system shuts down: Windows then waits for this process to end."""
         self._on_terminal = any(_is_terminal(fd) for fd in (0, 1, 2))  # at the start: a terminal that is closed later is none
 
     def __call__(self, number: int, _: FrameType | None) -> None:
@@ -103,7 +105,12 @@ def _console_events(stop: Stop) -> Iterator[None]:
         try:
             yield
         finally:
-            kernel32.SetConsoleCtrlHandler(handler, 0)
+            if stop.closing:
+                # The system holds its list of handlers while one of them runs: removing one would wait for that, and that waits for the
+                # end of this process. It needs its code until then.
+                atexit.register(lambda: handler)
+            else:
+                kernel32.SetConsoleCtrlHandler(handler, 0)
     else:
         yield
 
@@ -126,6 +133,7 @@ def on_console_event(stop: Stop, event: int, wait: Callable[[float], None] = tim
         return True
     if event not in CLOSING:
         return False
+    stop.closing = True
     stop.signal = getattr(signal, "SIGBREAK", signal.SIGTERM)
     stop.event.set()
     wait(CLOSING_S)

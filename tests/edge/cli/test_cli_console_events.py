@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import build
 import lit_page
 import pytest
+from raman_edge.service import signals
 from raman_edge.simulator.ports import TcpAt
 from watch_process import Serial, Watch, journaled
 
@@ -83,8 +85,10 @@ def lit(folder: Path, model: Path) -> Iterator[tuple[Serial, Any]]:
 def test_watch_ends_cleanly(event: int, tmp_path: Path, model: Path) -> None:
     """At once, with the exit code of the signal, and nothing is lost."""
     with watching(tmp_path, model) as run:
+        began = time.monotonic()
         send(run.process, event)
         assert run.end() == CODES[event], run.notes
+        assert time.monotonic() - began < signals.CLOSING_S / 2
         assert not run.noted("Traceback")
     assert len(journaled(run.journal)) == 1
 

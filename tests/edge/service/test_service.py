@@ -37,6 +37,7 @@ def test_a_closed_windows_console_ends_the_run(event: int) -> None:
     stop, waits = signals.Stop(), []
     assert signals.on_console_event(stop, event, waits.append)
     assert stop.event.is_set()
+    assert stop.closing
     assert stop.code(0) > 128
     assert waits == [signals.CLOSING_S]
 
