@@ -2,7 +2,8 @@
 
 Groups of random kernels compete at every point of the √-derivative: only the largest response of a group counts, and only the smallest.
 HYDRA sums these over the whole series; here they are summed over windows of the axis, because the position of a line is what identifies a
-mineral. RamanBench 2026 (arXiv 2605.02003) reports .937 for HYDRA on random folds of RRUFF.
+mineral. Each class has the same weight in the regression, whatever its number of spectra; otherwise the large classes take the answers of
+the small ones. RamanBench 2026 (arXiv 2605.02003) reports .937 for HYDRA on random folds of RRUFF.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class RandomConvolution(Untrained):
         mean, share = features.mean(dim=0), targets.mean(dim=0)
         centred = features - mean
         gram = centred @ centred.T  # (count, count): there are fewer spectra than features
-        gram.diagonal().add_(self.ridge)
+        gram.diagonal().add_(self.ridge * targets.sum(dim=0)[targets.argmax(dim=1)])  # every class has the same weight, however large
         dual = torch.cholesky_solve(targets - share, torch.linalg.cholesky(gram))
         self.weight[seen] = dual.T @ centred
         self.bias[seen] = share - self.weight[seen] @ mean
