@@ -11,12 +11,12 @@ from unknown_species import Library, OpenSplit
 
 
 def test_the_interval_of_one_split_resamples_specimens() -> None:
-    """Twenty specimens of one spectrum, half of them gained: the standard error is that of a share; ten spectra each change nothing."""
-    gained = np.arange(20) % 2 == 0
-    base, names = np.zeros(20, dtype=bool), np.array([f"R{k}" for k in range(20)])
+    """With one spectrum per specimen the standard error is that of a share; ten equal spectra per specimen change nothing."""
+    gained = np.arange(200) % 2 == 0
+    base, names = np.zeros(200, dtype=bool), np.array([f"R{k}" for k in range(200)])
     one = Comparison(base, base, gained, names)
     assert one.gain == 0.5
-    assert one.half_width() == pytest.approx(1.96 * 0.5 / np.sqrt(20), rel=0.1)
+    assert one.half_width() == pytest.approx(1.96 * 0.5 / np.sqrt(200), rel=0.1)
     ten = Comparison(*(np.repeat(part, 10) for part in one))
     assert ten.half_width() == pytest.approx(one.half_width())
 
