@@ -32,7 +32,7 @@ SEARCH = "root-derivative"
 VOTERS = ("logistic", "random-convolution")
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Weights of the voter to choose from; with 0 the base decides alone."""
-LEAD = 0.3
+LEAD, PLACES = 0.3, 10
 """Median lead of the first class over the tenth after scaling, about that of the cosines of the search."""
 RESAMPLES = 2000
 """Bootstrap samples of specimens for the interval of a single split."""
@@ -92,11 +92,15 @@ def of_network(folder: Path) -> tuple[NDArray[np.float32], PreparedData]:
 def compare(base: NDArray[np.float32], outputs: SystemOutputs, prepared: PreparedData) -> Comparison:
     """Compare the scores of the base, (test, classes), with the class head of a voter, and with both together."""
     split = prepared.split
-    truth, specimens = prepared.classes[split.test], prepared.dataset.specimens[split.test]
     head = evaluate.head_scores(outputs, prepared.classes, split)
+    return combined(base, head, prepared.classes[split.test], prepared.dataset.specimens[split.test])
+
+
+def combined(base: NDArray[np.float32], head: NDArray[np.float32], truth: NDArray[np.intp], specimens: NDArray[np.str_]) -> Comparison:
+    """Add a voter's scores ``head``, (n, classes), scaled like cosines, with a weight that the other half of the specimens chooses."""
     alone = metrics.among(head, truth, 1)
     head = np.where(np.isfinite(head), head, head[np.isfinite(head)].min())
-    leading = -np.sort(-head, axis=1)[:, :10]
+    leading = -np.sort(-head, axis=1)[:, :PLACES]
     head *= np.float32(LEAD / np.median(leading[:, 0] - leading[:, -1]))
     both = confidence.cross_fit(ScoredQueries(base, head, truth, WEIGHTS), specimens)
     return Comparison(metrics.among(base, truth, 1), alone, both.right, specimens)

@@ -238,8 +238,12 @@ def test_random_convolution_is_scikit_learns_ridge() -> None:
     system.prepare(held, classes)
     scores, features = system(spectra(7, 2))
     present = [name for name in range(CLASSES) if name != ABSENT]
-    theirs = Ridge(alpha=0.5).fit(system.embed(held).double().numpy(), np.eye(CLASSES)[classes.numpy()][:, present])
-    np.testing.assert_allclose(scores[:, present], theirs.predict(features.double().numpy()), atol=1e-4)
+    inside, targets = system.embed(held).double().numpy(), np.eye(CLASSES)[classes.numpy()][:, present]
+    # The centre is that of all spectra; the weights are one over the size of the class.
+    theirs = Ridge(alpha=0.5, fit_intercept=False)
+    theirs.fit(inside - inside.mean(axis=0), targets - targets.mean(axis=0), sample_weight=1 / np.bincount(classes)[classes])
+    expected = theirs.predict(features.double().numpy() - inside.mean(axis=0)) + targets.mean(axis=0)
+    np.testing.assert_allclose(scores[:, present], expected, atol=1e-4)
     assert (scores[:, ABSENT] == -1).all()
 
 

@@ -110,12 +110,12 @@ class LogisticConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 class RandomConvolutionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="random-convolution", tag_field="name"):
     """Random convolutions with a ridge classifier, after HYDRA (Dempster et al. 2023)."""
 
-    groups: Count = 4
+    groups: Count = 2
     """Groups of eight competing kernels, for each of three dilations."""
     window: Count = 50
     """Points over which responses are summed; windows overlap by half."""
-    ridge: Positive = 1.0
-    """Penalty of the squared weights."""
+    ridge: Positive = 0.01
+    """Penalty of the squared weights, for classes of one spectrum."""
 
 
 NetworkConfig = DrcnnConfig | DrcnnEdgeConfig | LiuConfig | FanConfig | ZhangCnnConfig | ZhangDnnConfig | SangConfig

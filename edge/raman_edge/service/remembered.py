@@ -24,11 +24,6 @@ from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles.profile import Nanometres, Rate
 from raman_edge.settings import toml
 
-if sys.platform == "win32":
-    pass
-else:
-    pass
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
