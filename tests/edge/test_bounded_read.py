@@ -28,7 +28,7 @@ def test_as_many_bytes_as_allowed(tmp_path: Path) -> None:
         bounded(path, 99, ConfigError, place="line file 'a'")
 
 
-@pytest.mark.parametrize(("name", "cause"), [("none", "No such file"), (".", "Is a directory"), ("a\0b", "null byte")])
+@pytest.mark.parametrize(("name", "cause"), [("none", "No such file"), (".", "Is a directory"), ("a\0b", "embedded null")])
 def test_what_cannot_be_opened(name: str, cause: str, tmp_path: Path) -> None:
     """A missing file, a folder, and a name that no file can have."""
     with refused(ConfigError, "cannot be read", cause=cause):

@@ -20,8 +20,6 @@ from raman_edge.wording import encodable, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from _typeshed import SupportsWrite
-
     Examples = tuple[tuple[str, str], ...]
     """Command lines, each with what it does."""
 
@@ -132,7 +130,7 @@ class Parser(argparse.ArgumentParser):
             self.exit(2, f"{self._front() if self.groups else self.format_help()}\n{self.prog}: expected {message.rpartition(' ')[2]}\n")
         self.exit(2, f"{self.prog}: {printable(masked_arguments(message))}\n{self.prog} --help shows how it is called\n")
 
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - as in argparse
         """Print help, version or an error; what the stream's encoding lacks is substituted."""
         super()._print_message(encodable(message, getattr(file, "encoding", None)), file)
 
