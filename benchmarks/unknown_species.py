@@ -118,14 +118,15 @@ class Library(NamedTuple):
     def crowd(self, *, groups: bool) -> Rows:
         """Return the similarity of each reference to the nearest one of another label, or of another group, (references,)."""
         apart = ~(self.related if groups else np.eye(len(self.related), dtype=bool))[np.ix_(self.classes, self.classes)]
-        return np.where(apart, self.vectors @ self.vectors.T, -1.0).max(axis=1)
+        nearest: Rows = np.where(apart, self.vectors @ self.vectors.T, -1.0).max(axis=1)
+        return nearest
 
 
 def collect(prepared: PreparedData, trained: checkpoint.Checkpoint | None) -> OpenSplit:
     """Return the evidence of one split, of the √-derivative search or of a trained network."""
     split, classes = prepared.split, prepared.classes
     queries = np.concatenate([split.test, split.unknown])
-    known = np.arange(queries.size) < split.test.size
+    known: Mask = np.arange(queries.size) < split.test.size
     spectra = torch.from_numpy(prepared.features)
     derivative = LibrarySearch(spectra.shape[1], len(prepared.labels), "root-derivative").embed(spectra).numpy()
     related = relations(prepared.labels)
@@ -144,7 +145,7 @@ def collect(prepared: PreparedData, trained: checkpoint.Checkpoint | None) -> Op
     evidence |= of_searches(derivative, prepared, queries, first)
     evidence |= in_windows(derivative[queries], derivative[split.library[nearest]])
     neighbour = np.concatenate([np.zeros(split.test.size, dtype=bool), out_of_library.neighbours(prepared)])
-    others = related & ~np.eye(len(related), dtype=bool)
+    others: Mask = related & ~np.eye(len(related), dtype=bool)
     inside = others[:, np.unique(library.classes)].any(axis=1)[classes[queries]]
     return OpenSplit(evidence, known, classes[queries], inside, neighbour)
 

@@ -195,12 +195,12 @@ def test_logistic_regression_with_two_classes_decides_for_both() -> None:
     """scikit-learn fits one logit for two classes; here each has its own, with the same probabilities."""
     held, _ = references()
     classes = torch.tensor([3, 1] * 7 + [3])
-    system = Logistic(POINTS, CLASSES, c=1e4)
+    system = Logistic(POINTS, CLASSES, c=30.0)
     system.prepare(held, classes)
     scores, embedding = system(held)
     assert torch.equal(scores.argmax(1), classes)
-    theirs = LogisticRegression(C=1e4, tol=1e-4, max_iter=100).fit(embedding.numpy(), classes.numpy()).predict_proba(embedding.numpy())
-    np.testing.assert_allclose(scores.softmax(1)[:, [1, 3]], theirs, atol=1e-4)
+    theirs = LogisticRegression(C=30.0, tol=1e-6).fit(embedding.numpy(), classes.numpy()).predict_proba(embedding.numpy())
+    np.testing.assert_allclose(scores.softmax(1)[:, [1, 3]], theirs, atol=5e-3)
 
 
 def test_logistic_regression_needs_two_classes() -> None:

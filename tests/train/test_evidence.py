@@ -17,7 +17,7 @@ def test_the_interval_of_one_split_resamples_specimens() -> None:
     one = Comparison(base, base, gained, names)
     assert one.gain == 0.5
     assert one.half_width() == pytest.approx(1.96 * 0.5 / np.sqrt(200), rel=0.1)
-    ten = Comparison(*(np.repeat(part, 10) for part in one))
+    ten = Comparison(one.base.repeat(10), one.voter.repeat(10), one.both.repeat(10), one.specimens.repeat(10))
     assert ten.half_width() == pytest.approx(one.half_width())
 
 

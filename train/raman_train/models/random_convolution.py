@@ -38,7 +38,7 @@ class RandomConvolution(Untrained):
     """A ridge regression of one-hot classes on windowed responses of random kernels."""
 
     kernels: Tensor
-    """(dilations, groups * KERNELS, LENGTH)."""
+    """(dilations, groups * KERNELS, LENGTH); not in the checkpoint."""
     weight: Tensor
     """(classes, features)."""
     bias: Tensor
@@ -76,7 +76,7 @@ class RandomConvolution(Untrained):
         made = []
         for kernels, dilation in zip(self.kernels, DILATIONS, strict=True):
             response = functional.conv1d(signal, kernels[:, None], padding="same", dilation=dilation)
-            response = response.reshape(len(response), self.groups, KERNELS, -1)  # (batch, groups, kernels, n)
+            response = response.view(len(response), self.groups, KERNELS, -1)  # (batch, groups, kernels, n)
             for sign in (1, -1):
                 largest, winner = (sign * response).max(dim=2, keepdim=True)
                 alone = torch.zeros_like(response).scatter_(2, winner, largest.clamp_min(0)).flatten(1, 2)
@@ -93,5 +93,5 @@ def _kernels(groups: int) -> NDArray[np.float32]:
     """Return kernels with mean 0 and norm 1, (dilations, groups * KERNELS, LENGTH), the same in every run."""
     drawn = np.random.default_rng(0).standard_normal((len(DILATIONS), groups * KERNELS, LENGTH))
     drawn -= drawn.mean(axis=-1, keepdims=True)
-    unit: NDArray[np.float32] = (drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)).astype(np.float32)
-    return unit
+    kernels: NDArray[np.float32] = (drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)).astype(np.float32)
+    return kernels
