@@ -30,7 +30,7 @@ from raman_edge.sources.windows import system_path
 from raman_edge.spectrum import Spectrum
 from raman_edge.terminal import keyboard
 from raman_edge.wording import quoted, with_plain_paths
-from watching import once
+from watched_folder import once
 
 
 class FakeConsole:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import build
-import lit_page
+import laser_instrument
 import pytest
 from raman_edge.service import signals
 from raman_edge.simulator.ports import TcpAt
@@ -73,11 +73,11 @@ def watching(folder: Path, model: Path) -> Iterator[Watch]:
 @contextmanager
 def lit(folder: Path, model: Path) -> Iterator[tuple[Serial, Any]]:
     """A measurement over TCP while its laser is on."""
-    page = str(lit_page.write(folder))
-    with lit_page.instrument(page, at=TcpAt(), pacing=True) as instrument:
+    page = str(laser_instrument.write(folder))
+    with laser_instrument.instrument(page, at=TcpAt(), pacing=True) as instrument:
         options = ("--profile", page, "--model", str(model), "--arm-laser", "--exposure", "2")
         with Serial(instrument.port, *options, journal=folder / "journal.sqlite3", calibrations=folder) as run:
-            run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+            run.wait_until(lambda: laser_instrument.shines(instrument), "the laser")
             yield run, instrument
 
 
@@ -99,7 +99,7 @@ def test_an_armed_laser_goes_off(event: int, tmp_path: Path, model: Path) -> Non
     with lit(tmp_path, model) as (run, instrument):
         send(run.process, event)
         assert run.end() == CODES[event], run.notes
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
         assert not run.noted("Traceback")
 
 
@@ -115,4 +115,4 @@ def test_ctrl_c_of_a_real_console_switches_the_laser_off(tmp_path: Path, model: 
     with shared_console(), lit(tmp_path, model) as (run, instrument):
         assert kernel32.GenerateConsoleCtrlEvent(CTRL_C, 0)
         assert run.end() == CODES[CTRL_C], run.notes
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
