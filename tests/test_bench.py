@@ -144,7 +144,7 @@ def test_files_without_an_answer_are_no_rate(tmp_path: Path) -> None:
     """An incompletely answered backlog is an error with the command's last line."""
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a.csv").write_text("no spectrum\n")
-    with pytest.raises(SourceLost, match=r"answered 0 of 1 files and ended with 1; it says: .*1 failed"):
+    with pytest.raises(SourceLost, match=r"answered 0 of 1 files and ended with 1; message: .*1 failed"):
         backlog.watch(tmp_path / "files", tmp_path / "journal.sqlite3", 1)
     with pytest.raises(SourceLost, match=r"answered \d of 2 files"):
         many.memory(tmp_path / "files", tmp_path / "other.sqlite3", 2)
@@ -205,7 +205,7 @@ def test_the_journal_of_a_year_is_measured_and_reported() -> None:
 
 def test_a_journal_that_cannot_be_measured_is_reported() -> None:
     """The command's last words, not a missing number."""
-    with pytest.raises(SourceLost, match=r"journal_bench.py ended with \d+; it says: .*"):
+    with pytest.raises(SourceLost, match=r"journal_bench.py ended with \d+; message: .*"):
         year.measure(-1)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 path, loaded, root = list(sys.path), set(sys.modules), Path.cwd().parent
 own = {root / name for name in ("tests", "benchmarks", "fuzz")}  # not .venv, which may lie beside them
 for script in sorted(Path.cwd().glob("*.py")):
-    runpy.run_path(script, run_name="loaded")
+    runpy.run_path(str(script), run_name="loaded")
     for name in set(sys.modules) - loaded:
         if own & set(Path(getattr(sys.modules[name], "__file__", None) or "/").parents):
             del sys.modules[name]

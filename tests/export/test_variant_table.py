@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import untrained_run
@@ -13,7 +14,7 @@ from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library, path_beside
 from raman_edge.model.model import Model
 from raman_export import compress, export, held_out, variant, variant_table
-from raman_train import config, runs
+from raman_train import confidence, config, runs
 from raman_train.cli import main
 from raman_train.data import synthetic
 
@@ -90,28 +91,32 @@ def test_compressed_exports_open_at_the_edge(run: Path, tmp_path: Path) -> None:
     assert recorded.measured["sample_top1_int8"] >= 0.8
 
 
-def test_a_paper_network_answers_by_its_class_head_at_the_edge(paper: Path, tmp_path: Path) -> None:
-    """DRCNN's logits are not cosines: the class head alone ranks, and the library decides "unknown"."""
+def test_a_paper_network_ranks_by_head_and_search_at_the_edge(paper: Path, tmp_path: Path) -> None:
+    """DRCNN's logits are not cosines: they are scaled, and the weight of class head and library search is fitted."""
     out = tmp_path / "m.onnx"
     export.run(paper, out, "int8", None, [paper])
     model = Model.open(out)
-    assert model.card.decision.head_weight == 1.0
+    decision = model.card.decision
+    assert decision.logit_scale == confidence.LOGIT_SPAN
+    assert decision.head_weight in {*confidence.HEAD_WEIGHTS, confidence.HEAD_ALONE}
     opened = Library.open(path_beside(out), network=model.card.network)
     made = synthetic.make()
     features = made.features(model.card.recipe)
-    logits = model.run(features).logits
-    for queries in range(0, len(made), 16):
-        reading = identify(made.spectrum(queries), model, opened)
-        assert reading.verdict.ranked[0].label == model.card.labels[int(logits[queries].argmax())]
+    outputs = model.run(features)
+    place = np.array([model.card.labels.index(label) for label in opened.labels])
+    for query in range(0, len(made), 16):
+        reading = identify(made.spectrum(query), model, opened)
+        head = outputs.logits[query][place] / decision.logit_scale
+        scores = (1 - decision.head_weight) * opened.search(outputs.embedding[query]) + decision.head_weight * head
+        assert reading.verdict.ranked[0].label == opened.labels[int(scores.argmax())]
     assert "sample_ece" in model.card.provenance.measured
 
 
 def test_a_paper_network_is_measured_by_its_own_run(paper: Path, tmp_path: Path) -> None:
-    """A run with test spectra needs no --measured; the class head alone ranks."""
+    """A run with test spectra needs no --measured."""
     out = tmp_path / "m.onnx"
     export.run(paper, out, "fp32", None, [], ["levels=1"])
     recorded = Model.open(out).card
-    assert recorded.decision.head_weight == 1.0
     assert "split seed 0" in recorded.provenance.measured_how
     assert recorded.provenance.measured["sample_top1_fp32"] > 0
 
