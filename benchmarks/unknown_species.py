@@ -1,4 +1,4 @@
-"""Measure how well spectra of species outside the library are told from those of species inside it, by more evidence than the rule has.
+"""Measure how well more evidence than the rule has separates spectra of species outside the library from those of species inside it.
 
 ``python benchmarks/unknown_species.py --data runs/rruff.npz`` takes the splits of protocol ``open`` of Dataset_2: 15 % of the species are
 in no library, and the other test spectra are of specimens outside it. The scores are those of the √-derivative search; with ``--network

@@ -44,7 +44,7 @@ def changed(profile: Profile, table: str, **values: object) -> Profile:
 
 
 def without_memory(profile: Profile) -> Profile:
-    """Return a profile whose device is not asked for wavelength coefficients: an Ocean device takes a second to give them."""
+    """Return a profile without requests for wavelength coefficients: an Ocean device takes a second to give them."""
     return changed(profile, "commands", coefficient=None)
 
 

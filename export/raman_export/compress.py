@@ -64,7 +64,7 @@ class RankStep:
                 f"{dense.in_features} × {dense.out_features}) are smaller than the layer"
             )
             raise ConfigError(msg)
-        smaller.set_submodule(name, _factored(dense, _inputs(smaller, dense, spectra), self.rank))
+        smaller.set_submodule(name, _factored(dense, _mean_input(smaller, dense, spectra), self.rank))
         return smaller
 
 
@@ -191,21 +191,24 @@ def _first_dense(network: nn.Module) -> tuple[str, nn.Linear]:
 
 
 @torch.no_grad()
-def _inputs(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) -> Tensor:
-    """Return the inputs of ``dense`` for ``spectra``, (n, inputs)."""
-    seen: list[Tensor] = []
-    hook = dense.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+def _mean_input(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) -> Tensor:
+    """Return the mean input of ``dense`` for ``spectra`` (n, length), (inputs,)."""
+    total = torch.zeros(dense.in_features)
+
+    def add(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:  # a value would replace the input
+        total.add_(inputs[0].sum(dim=0))
+
+    hook = dense.register_forward_pre_hook(add)
     network.eval()
     for low in range(0, len(spectra), CHUNK):
         network(torch.from_numpy(spectra[low : low + CHUNK]))
     hook.remove()
-    return torch.cat(seen)
+    return total / len(spectra)
 
 
 @torch.no_grad()
-def _factored(dense: nn.Linear, inputs: Tensor, rank: int) -> nn.Sequential:
-    """Return ``dense`` as two layers, exact for the mean of ``inputs`` (n, in)."""
-    mean = inputs.mean(dim=0)
+def _factored(dense: nn.Linear, mean: Tensor, rank: int) -> nn.Sequential:
+    """Return ``dense`` as two layers, exact for the input ``mean``, (in,)."""
     _, vectors = torch.linalg.eigh((dense.weight @ dense.weight.T).double())  # eigenvalues increase
     kept = vectors[:, -rank:].to(dense.weight)  # (out, rank)
     narrow, wide = nn.Linear(dense.in_features, rank, bias=False), nn.Linear(rank, dense.out_features)

@@ -56,7 +56,7 @@ class SystemOutputs:
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
     logit_scale: float | None
-    """Factor between a cosine and a logit; None if the logits are not cosines and cannot be added to similarities."""
+    """Factor between a cosine and a logit; None if the logits are not cosines: `confidence.LOGIT_SPAN` then scales them."""
 
 
 def figures(ranking: Ranking, scores: NDArray[np.float32], truth: NDArray[np.intp]) -> Figures:

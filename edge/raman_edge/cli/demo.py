@@ -46,10 +46,10 @@ from raman_edge.simulator.scene import Scene, SceneConditions
 from raman_edge.simulator.simulated import Simulated
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Spectrum
-from raman_edge.terminal import rows as picture
 from raman_edge.terminal import terminal, theme
 from raman_edge.terminal.controls import Controls
 from raman_edge.terminal.live import Screen
+from raman_edge.terminal.rows import SIZE, svg
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import AcquisitionState
 from raman_edge.terminal.theme import QUIET, STRONG, STYLE
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
     if options.svg is not None:
         state = replace(story.pictured or screen.state, now=datetime.now().astimezone())
         try:
-            options.svg.write_text(picture.svg(render(state, *picture.SIZE), "raman-edge"), encoding="utf-8")
+            options.svg.write_text(svg(render(state, *SIZE), "raman-edge"), encoding="utf-8")
         except OSError as error:
             raise OutputError(kind="cannot write the picture", place=repr(str(options.svg)), cause=str(error.strerror)) from error
     console = Console(file=sys.stdout if on_screen else sys.stderr, highlight=False, width=None if on_screen else WIDTH)

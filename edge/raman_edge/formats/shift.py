@@ -212,7 +212,7 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
     """Refuse a column without a name that does not look like a Raman shift, or as much like something else."""
     low, high = float(known.min()), float(known.max())
     steps = np.diff(known)
-    runs = f"{low:g} to {high:g}"
+    runs = f"{low:g} to {high:g}" if low < high else f"{low:g} alone"
     if not _may_be_shifts(low, high):
         kind = ", like absolute wavenumbers" if high > _UNNAMED_RANGE[1] and low > 0 else ""
         raise FormatError(

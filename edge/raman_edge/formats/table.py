@@ -96,7 +96,8 @@ class NumberTable:
         try:
             yield
         except FormatError as error:
-            raise error.at(f"lines {self.first_line} to {self.last_line}") from error
+            first, last = self.first_line, self.last_line
+            raise error.at(f"line {first}" if first == last else f"lines {first} to {last}") from error
 
 
 def find_table(document: FileContent) -> NumberTable:

@@ -240,6 +240,12 @@ def test_a_pixel_axis_needs_a_calibration() -> None:
     )
 
 
+def test_a_single_row_has_one_line_and_one_value() -> None:
+    """Not ``lines 2 to 2`` and ``1 to 1``."""
+    message = str(answered(b"a,b\n1,2\n"))
+    assert "line 2: axis without a name: got 1 alone, expected" in message
+
+
 def test_an_infrared_spectrum_is_no_raman_spectrum() -> None:
     """Absorbance and transmittance are not counts."""
     message = answered(("Wavenumber (cm-1),Absorbance\n" + rows(SHIFT, COUNTS, delimiter=",")).encode())

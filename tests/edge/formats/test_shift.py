@@ -64,7 +64,7 @@ def test_gaps_stay_gaps() -> None:
         (np.arange(1024.0), None, None, "in steps of 1, like pixel numbers"),
         (np.arange(1.0, 1025.0), None, None, "in steps of 1, like pixel numbers"),
         (np.linspace(0.1, 0.9, 50), None, None, "covers 50 cm-1 or more"),
-        (np.full(50, 7.0), None, None, "covers 50 cm-1 or more"),
+        (np.full(50, 7.0), None, None, "got 7 alone, expected a Raman shift that covers 50 cm-1 or more"),
         (np.tile([100.0, 900.0, 300.0], 20), None, None, "up and down"),
         (
             np.linspace(785, 950, 1024),

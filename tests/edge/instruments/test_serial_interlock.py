@@ -282,7 +282,7 @@ def test_the_error_that_ends_a_block_is_kept_beside_the_laser(tmp_path: Path, er
 
 
 def test_the_laser_is_switched_off_once(tmp_path: Path) -> None:
-    """The first result stands: the laser is not asked again, nothing is exposed after it, and leaving reports the same."""
+    """The first result stands: the laser gets no second command, nothing is exposed after it, and leaving reports the same."""
     with warned_that_it_is_on(), measured(page(tmp_path), SLOW) as (device, simulated, requests):
         exposed(device)
         simulated.fault(REFUSES)

@@ -159,7 +159,7 @@ def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> Non
 
 
 def test_a_late_spectrum_is_reported_and_taken(tmp_path: Path) -> None:
-    """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked again."""
+    """One that comes after its time is a fault, and is still given when it comes: a late device must not get a second request."""
     profile, given_up = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
     talker.frames = [[given_up, talker.good()]]

@@ -78,7 +78,7 @@ class Script:
 
 
 class Later(Worker):
-    """A crew whose second process answers a batch at its turn in the script, or when it is waited for."""
+    """A worker whose second process answers a batch at its turn in the script, or when it is waited for."""
 
     def __init__(self, opening: WorkerSettings) -> None:
         super().__init__(Model.open(opening.path), opening, processors=1)
@@ -231,7 +231,7 @@ def test_a_stop_does_not_wait_for_what_comes_again(opening: WorkerSettings, jour
         assert len(source.done) == done
 
 
-def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Journal) -> None:
+def test_a_sign_of_life_lets_the_worker_rest(opening: WorkerSettings, journal: Journal) -> None:
     """An empty batch starts no work, settles what is under way, and is a heartbeat."""
     worker, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
