@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -274,8 +274,13 @@ def _shortened(text: bytes) -> bytes:
 
 @lru_cache(maxsize=8)
 def _samples(first: str) -> bytes:
-    text = SAMPLE.read_text(encoding="utf-8")  # as text: a checkout on Windows may end its lines otherwise
-    return _shortened((text + first).encode())
+    return _shortened((sample() + first).encode())
+
+
+@cache
+def sample() -> str:
+    """Return the lines that prime every compression, read once."""
+    return SAMPLE.read_text(encoding="utf-8")  # as text: a checkout on Windows may end its lines otherwise
 
 
 MOST_EVENTS = 1_000_000

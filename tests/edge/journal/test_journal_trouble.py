@@ -214,7 +214,8 @@ import os, sys
 from pathlib import Path
 import raman_edge.journal.chain
 from raman_edge.errors import JournalError, JournalUnavailable
-from raman_edge.journal import Journal
+from raman_edge.journal import Journal, rows
+rows.sample()  # the checkout may be closed to the other user
 if os.getuid() == 0:
     os.setuid(65_534)  # root may write everywhere
 try:
