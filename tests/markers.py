@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ ORDINARY = 100
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="it needs what Windows does not have")
 """Links without a privilege, pipes in the file system, change times, signals, pseudo-terminals, permissions."""
+DENIED = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the administrator is denied nothing")
+"""Files and folders without a right: Windows has other rights, and root all of them."""
 
 
 def slow(*cases: object) -> list[ParameterSet]:

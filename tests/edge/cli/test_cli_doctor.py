@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import signal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import build
 import calibrations
 import command
+import markers
 import pytest
 from raman_edge.calibration import store
 from raman_edge.journal import Journal
@@ -25,8 +25,6 @@ from raman_edge.sqlite_file import look_into
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ROOT_SEES_ALL = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 class Box:
@@ -196,7 +194,7 @@ def test_a_file_that_is_being_written_is_counted(box: Box) -> None:
     assert found["files"]["found"] == "of the newest 2: 1 being written, 0 not readable; 1 empty"
 
 
-@pytest.mark.skipif(ROOT_SEES_ALL, reason="the administrator is denied nothing")
+@markers.DENIED
 def test_what_this_user_may_not_read_is_found(box: Box) -> None:
     """A file and a place for the journal of another user."""
     (box.folder / "quartz.csv").chmod(0)

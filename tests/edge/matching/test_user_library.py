@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import build
 import command
+import markers
 import materials
 import msgspec
 import numpy as np
@@ -222,7 +222,7 @@ def test_a_kill_loses_no_confirmed_reference(after: int, path: Path, tmp_path: P
         assert len(library.references(model)[0]) == len(library.entries())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is write-protected for root")
+@markers.DENIED
 def test_a_write_protected_library_still_serves(path: Path, model: Model, tmp_path: Path) -> None:
     """References for another model are made without being remembered; learning says why it cannot."""
     learn(path, model)
