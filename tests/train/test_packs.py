@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import untrained_run
 from raising import refused
 from raman_edge.errors import ConfigError
 from raman_edge.matching import library
@@ -14,8 +15,9 @@ from raman_edge.matching import pack as packs
 from raman_edge.matching.library import Library
 from raman_edge.matching.pack import Pack
 from raman_edge.model import model
+from raman_train.confidence import ScoredQueries
 from raman_train.data import openspecy, readers
-from raman_train.packs import build
+from raman_train.packs import build, measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,3 +150,27 @@ def test_a_dataset_becomes_a_pack(wheel: Path, tmp_path: Path) -> None:
     assert not left_out
     assert [one.label for one in again.contents.references] == dataset.labels.tolist()
     assert again.materials["PE"].synonyms[0] == "polyethylene"
+
+
+def test_groups_where_the_species_is_open() -> None:
+    """Two plagioclases that are told apart by chance are named as their group; the others by their species. The class head votes, too."""
+    labels = ("Albite", "Oligoclase", "Quartz", "Calcite")
+    truth = np.repeat(np.arange(4), 50)
+    rng = np.random.default_rng(0)
+    scores = np.full((truth.size, 4), 0.3, dtype=np.float32) + rng.uniform(0, 0.01, (truth.size, 4)).astype(np.float32)
+    scores[np.arange(truth.size), truth] += 0.6
+    scores[:100, :2] = 0.9 + rng.uniform(0, 0.01, (100, 2)).astype(np.float32)
+    specimens = np.array([f"R{number:06}" for number in range(truth.size)])
+    for similarity, head, weights in ((scores, scores, (0.0,)), (np.zeros_like(scores), scores, (0.5,))):
+        found = measure.groups(measure.ScoredSplit(ScoredQueries(similarity, head, truth, weights), specimens, labels))
+        assert 0.65 < found.species < 0.85
+        assert found.species_or_group == found.group_right == 1.0
+        assert found.level > found.species + 0.15
+        assert 0.35 < found.group <= 0.5
+
+
+def test_a_run_on_other_data_is_refused(tmp_path: Path) -> None:
+    """Its groups would be those of another split."""
+    untrained_run.write("drcnn-edge", tmp_path, 1570, 3)
+    with refused(ConfigError, "a run on other data", repr(str(tmp_path)), expected="dataset_2, protocol sample"):
+        measure.of_network(tmp_path)

@@ -27,6 +27,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     measure = actions.add_parser("measure", help="measure groups, everyday materials and causes, and print the tables")
     measure.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
     measure.add_argument("--rruff", type=Path, required=True, metavar="FILE.npz", help="a dataset of raman-train import")
+    measure.add_argument(
+        "--networks",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="RUN",
+        help="runs of raman-train evaluate on dataset_2, protocol sample, to measure groups with, one for each split",
+    )
     measure.set_defaults(run=print_measurements)
 
 
@@ -73,5 +81,5 @@ def print_measurements(options: argparse.Namespace) -> int:
     """Print the tables of docs/benchmarks/packs.md."""
     from raman_train.packs import measure  # noqa: PLC0415 - as in build()
 
-    measure.print_tables(options.data, options.rruff, print)
+    measure.print_tables(options.data, options.rruff, options.networks, print)
     return 0

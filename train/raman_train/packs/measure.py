@@ -1,8 +1,8 @@
 """Measurements of packs, groups and causes; ``raman-train pack measure`` prints them again.
 
-Groups are measured with the √-derivative search on Dataset_2, protocol ``sample``, five splits: the embedded network has seen every
-specimen, so its own figure for new specimens needs networks that are trained for each split. Everyday materials, causes and the effect
-of the packs on minerals are measured with the embedded network.
+Groups are measured on Dataset_2, protocol ``sample``: with the √-derivative search on five splits, and with the networks of the runs that
+are given, each trained for its split. The embedded network has seen every specimen: everyday materials, causes and the effect
+of the packs on minerals are measured with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from raman_edge.errors import ConfigError
 from raman_edge.matching import pack as packs
 from raman_edge.matching import ranking
 from raman_edge.matching.aligned import AlignedSearch
@@ -22,13 +23,13 @@ from raman_edge.service.identifier import Identifier, with_packs
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Axis, Spectrum
 
-from raman_train import confidence, evaluate, loop, runs
+from raman_train import checkpoint, confidence, evaluate, loop, runs
 from raman_train.benchmark import grid
 from raman_train.data import datasets, organics
 from raman_train.models.search import LibrarySearch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -96,43 +97,52 @@ class GroupFigures:
     """Of these, the truth belongs to the group."""
 
 
-def groups(data: Path) -> Iterator[GroupFigures]:
-    """Give the figures of each split; ``data`` is a dataset of ``raman-train import``."""
+def groups(split: ScoredSplit) -> GroupFigures:
+    """Return the figures of a split; probabilities and levels are fitted on one half of its specimens and applied to the other."""
     library = MineralGroups()
-    for seed in SEEDS:
-        split = _searched(data, seed)
-        scored, labels = split.scored, split.labels
-        first = confidence.halves(split.specimens)
-        counts: Counter[str] = Counter()
-        for fitted in (first, ~first):
-            fusion = confidence.fit(scored.rows(fitted))
-            levels = confidence.levels(scored.rows(fitted), fusion)
-            tested = scored.rows(~fitted)
-            order = np.argsort(-tested.similarity, axis=1, kind="stable")[:, : ranking.CANDIDATES]
-            shares = ranking.odds(np.take_along_axis(tested.similarity, order, axis=1), fusion.temperature, fusion.rank_prior)
-            for row, odds, truth in zip(order, shares, tested.truth.tolist(), strict=True):
-                names = [labels[k] for k in row.tolist()]
-                _count(counts, names, odds, labels[truth], levels, library)
-        total = counts["spectra"]
-        yield GroupFigures(
-            species=counts["species"] / total,
-            species_or_group=counts["species or group"] / total,
-            level=counts["level"] / total,
-            level_first=counts["level, first"] / total,
-            group=counts["group"] / total,
-            group_right=counts["group right"] / max(1, counts["group"]),
-        )
+    scored, labels = split.scored, split.labels
+    first = confidence.halves(split.specimens)
+    counts: Counter[str] = Counter()
+    for fitted in (first, ~first):
+        fusion = confidence.fit(scored.rows(fitted))
+        levels = confidence.levels(scored.rows(fitted), fusion)
+        tested = scored.rows(~fitted)
+        scores = confidence.fused(tested, fusion.head_weight)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, : ranking.CANDIDATES]
+        shares = ranking.odds(np.take_along_axis(scores, order, axis=1), fusion.temperature, fusion.rank_prior)
+        for row, odds, truth in zip(order, shares, tested.truth.tolist(), strict=True):
+            names = [labels[k] for k in row.tolist()]
+            _count(counts, names, odds, labels[truth], levels, library)
+    total = counts["spectra"]
+    return GroupFigures(
+        species=counts["species"] / total,
+        species_or_group=counts["species or group"] / total,
+        level=counts["level"] / total,
+        level_first=counts["level, first"] / total,
+        group=counts["group"] / total,
+        group_right=counts["group right"] / max(1, counts["group"]),
+    )
 
 
-def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None:
-    """Measure everything and write the tables; ``folder`` has the raw data, ``data`` is a dataset of ``raman-train import``."""
+def print_groups(splits: Iterable[tuple[int, ScoredSplit]], write: Callable[[str], None]) -> None:
+    """Measure groups on splits, numbered by their seeds, and write the table."""
     write("| split | species always | species or its group | right at its level | the same, first name | group named | group right |")
     write("| --- | --- | --- | --- | --- | --- | --- |")
     rows = []
-    for seed, found in enumerate(groups(data)):
-        rows.append(dataclasses.astuple(found))
+    for seed, split in splits:
+        rows.append(dataclasses.astuple(groups(split)))
         write(f"| {seed} | {' | '.join(f'{value:.4f}' for value in rows[-1])} |")
     write(f"| mean | {' | '.join(f'{value:.4f}' for value in np.mean(rows, axis=0).tolist())} |\n")
+
+
+def print_tables(folder: Path, data: Path, networks: Sequence[Path], write: Callable[[str], None]) -> None:
+    """Measure everything and write the tables.
+
+    ``folder`` has the raw data, ``data`` is a dataset of ``raman-train import``, ``networks`` are runs on Dataset_2, protocol ``sample``.
+    """
+    print_groups(((seed, _searched(data, seed).by_species) for seed in SEEDS), write)
+    if networks:
+        print_groups(map(of_network, networks), write)
     write("| split | minerals alone | with the everyday references |")
     write("| --- | --- | --- |")
     kept = list(minerals_kept(data))
@@ -204,10 +214,10 @@ def minerals_kept(data: Path) -> Iterator[tuple[float, float]]:
     for seed in SEEDS:
         split = _searched(data, seed)
         pairs = zip(everyday.spectra, everyday.contents.references, strict=True)
-        vectors = split.embed([one for one, reference in pairs if reference.label not in split.labels])
+        vectors = split.embed([one for one, reference in pairs if reference.label not in split.by_species.labels])
         nearest = (split.queries @ vectors.T).max(axis=1)
-        best = split.scored.similarity.max(axis=1)
-        right = split.scored.similarity.argmax(axis=1) == split.scored.truth
+        best = split.by_species.scored.similarity.max(axis=1)
+        right = split.by_species.scored.similarity.argmax(axis=1) == split.by_species.scored.truth
         yield float(right.mean()), float((right & (best >= nearest)).mean())
 
 
@@ -362,13 +372,19 @@ def _standards(folder: Path) -> Iterator[tuple[Truth, Spectrum]]:
                 yield from ((frozenset({label}), event) for event in source if isinstance(event, Spectrum))
 
 
-class SearchedSplit(NamedTuple):
-    """A split of Dataset_2 as the √-derivative search sees it."""
+class ScoredSplit(NamedTuple):
+    """The scores of a system for the test spectra of a split."""
 
     scored: confidence.ScoredQueries
     specimens: NDArray[np.str_]
     """Of the test spectra, (n,)."""
     labels: tuple[str, ...]
+
+
+class SearchedSplit(NamedTuple):
+    """A split of Dataset_2 as the √-derivative search sees it."""
+
+    by_species: ScoredSplit
     queries: NDArray[np.float32]
     """Vectors of the test spectra, (n, e)."""
     config: Config
@@ -391,4 +407,21 @@ def _searched(data: Path, seed: int) -> SearchedSplit:
     scored = confidence.ScoredQueries.of(evaluate.SystemOutputs(logits, embedding, None), classes, split)
     # The logits of a search are its similarities: the class head has no weight.
     scored = scored._replace(head=scored.similarity, head_weights=(0.0,))
-    return SearchedSplit(scored, prepared.dataset.specimens[split.test], prepared.labels, embedding[split.test], config, search)
+    by_species = ScoredSplit(scored, prepared.dataset.specimens[split.test], prepared.labels)
+    return SearchedSplit(by_species, embedding[split.test], config, search)
+
+
+def of_network(run: Path) -> tuple[int, ScoredSplit]:
+    """Return the seed of a run's split, and its scores for the test spectra.
+
+    Raises:
+        ConfigError: if the run is not on Dataset_2 with protocol ``sample``, or has no class head of cosines.
+    """
+    trained = checkpoint.load(run)
+    data = trained.about.config.data
+    if (data.subset, data.protocol) != ("dataset_2", "sample"):
+        got = f"{data.subset}, protocol {data.protocol}"
+        raise ConfigError(kind="a run on other data", place=repr(str(run)), got=got, expected="dataset_2, protocol sample")
+    prepared = runs.prepare(trained.about.config)
+    scored = confidence.ScoredQueries.of(runs.predict(trained, prepared), prepared.classes, prepared.split)
+    return data.split_seed, ScoredSplit(scored, prepared.dataset.specimens[prepared.split.test], prepared.labels)
