@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+import numpy as np
 from onnx import helper
 from raman_edge import __version__
 from raman_edge.errors import ConfigError
 from raman_edge.matching.library import Library, path_beside
+from raman_edge.matching.pack import Pack, find
 from raman_edge.model import card
 from raman_edge.model.model import MAX_MODEL_BYTES, Model
 from raman_train import checkpoint, runs
@@ -24,7 +26,6 @@ from raman_export.variant import Variant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import onnx
     from numpy.typing import NDArray
     from raman_edge.model.model import Outputs
@@ -120,9 +121,11 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
     measurements = [held_out.measure(path, chosen) for path in measured]
     proto, smaller, fidelity = _graph(trained, prepared.features, chosen)
     outputs = graph.run(proto, prepared.features)
-    dataset = datasets.load(data) if data else prepared.dataset
-    features = dataset.features(trained.about.config.recipe) if data else prepared.features
-    embedding = graph.run(proto, features).embedding if data else outputs.embedding
+    # Spectra of packs are references of their packs, not of the library beside the model.
+    own = np.flatnonzero(~prepared.in_packs)
+    dataset = datasets.load(data) if data else prepared.dataset.select(own)
+    features = dataset.features(trained.about.config.recipe) if data else prepared.features[own]
+    embedding = graph.run(proto, features).embedding if data else outputs.embedding[own]
     axis = trained.about.config.recipe.axis
     network = variant.network_digest(trained.sha256, chosen.steps)
     references = library.build(network, dataset.labels, dataset.specimens, embedding, features, axis)
@@ -175,7 +178,7 @@ def _card(
     trained: Checkpoint, prepared: PreparedData, outputs: Outputs, chosen: Variant, measurements: list[HeldOutResult]
 ) -> card.ModelCard:
     about = trained.about
-    source = describe_source(about, prepared.dataset)
+    source = describe_source(about, prepared.dataset.select(np.flatnonzero(~prepared.in_packs)))
     return card.ModelCard(
         name=about.config.system,
         network=variant.network_digest(trained.sha256, chosen.steps),
@@ -214,7 +217,7 @@ def _probe(dataset: Dataset, features: NDArray[np.float32], outputs: Outputs, ch
 
 
 def describe_source(about: About, dataset: Dataset) -> DataProvenance:
-    """Return the texts for the card of a run that was trained and measured on ``dataset``."""
+    """Return the texts for the card of a run on ``dataset`` and on the packs of its configuration."""
     cite, terms = [], []
     if bool((dataset.subsets & (PAPER | datasets.NATIVE)).any()):
         cite.append(RRUFF)
@@ -227,12 +230,17 @@ def describe_source(about: About, dataset: Dataset) -> DataProvenance:
         terms.append("made from synthetic spectra")
     elif others:
         terms.append(f"made from {others} spectra of {Path(about.config.data.path).name} with unknown terms: ask their owner")
+    packs = about.config.data.packs or ()
+    for name in packs:
+        for source in Pack.open(find(name)).contents.sources:
+            cite.append(source.attribution)
+            terms.append(f"made from the pack {name}: {source.title} ({source.licence or 'without a licence'})")
     if type(about.config.model) in METHODS:
         cite.append(METHODS[type(about.config.model)])
     return DataProvenance(
         trained_on=(
             f"{about.spectra} Raman spectra of {about.specimens} specimens, {len(about.labels)} labels "
-            f"({Path(about.config.data.path).name}, {about.config.data.subset})"
+            f"({', '.join((Path(about.config.data.path).name, about.config.data.subset, *(f'pack {name}' for name in packs)))})"
         ),
         cite=tuple(dict.fromkeys(cite)),
         licence=". ".join([*terms, "The weights: MIT" if not others else "The weights: as their owner decides"]),

@@ -88,6 +88,18 @@ def test_a_card_cites_the_data_that_were_used(run: Path, bits: list[int], cites:
     assert "somewhere" not in made.trained_on
 
 
+def test_a_card_names_the_packs_that_were_learned(run: Path) -> None:
+    """With the licence and the attribution of each of their sources."""
+    about = checkpoint.load(run).about
+    data = config.DataConfig("lab.npz", packs=("everyday",))
+    made = export.describe_source(msgspec.structs.replace(about, config=msgspec.structs.replace(about.config, data=data)), synthetic.make())
+    assert "(lab.npz, all, pack everyday)" in made.trained_on
+    assert any("Wasatch Photonics" in line for line in made.cite)
+    assert any("RaMPP" in line for line in made.cite)
+    assert "made from the pack everyday: Raman library of 80 compounds, 785 nm (MIT)" in made.licence
+    assert "(CC BY 4.0)" in made.licence
+
+
 def test_export_alone_takes_the_newest_run(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

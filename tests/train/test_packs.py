@@ -5,18 +5,20 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 import untrained_run
 from raising import refused
-from raman_edge.errors import ConfigError
+from raman_edge.errors import ConfigError, LibraryError
 from raman_edge.matching import library
 from raman_edge.matching import pack as packs
 from raman_edge.matching.library import Library
 from raman_edge.matching.pack import Pack
 from raman_edge.model import model
+from raman_train import config, runs
 from raman_train.confidence import ScoredQueries
-from raman_train.data import openspecy, readers
+from raman_train.data import datasets, openspecy, readers
 from raman_train.packs import build, measure
 
 if TYPE_CHECKING:
@@ -174,3 +176,29 @@ def test_a_run_on_other_data_is_refused(tmp_path: Path) -> None:
     untrained_run.write("drcnn-edge", tmp_path, 1570, 3)
     with refused(ConfigError, "a run on other data", repr(str(tmp_path)), expected="dataset_2, protocol sample"):
         measure.of_network(tmp_path)
+
+
+def test_packs_are_learned_and_never_tested() -> None:
+    """``data.packs`` adds its spectra to the training part; test and validation stay, and so do the digests of runs without packs."""
+    smoke = config.of_model("smoke")
+    without, together = (runs.prepare(config.read(smoke, replaced)) for replaced in ([], ['data.packs=["everyday"]']))
+    assert runs.parts(together)["test"].tolist() == runs.parts(without)["test"].tolist()
+    assert runs.parts(together)["validation"].tolist() == runs.parts(without)["validation"].tolist()
+    added = np.flatnonzero(together.in_packs)
+    assert not without.in_packs.any()
+    assert len(added) == len(Pack.open(packs.shipped_path(packs.EVERYDAY)).spectra)
+    assert set(added.tolist()) < set(together.split.train.tolist())
+    assert together.features.shape == (len(together.dataset), without.features.shape[1])
+    assert {"PS", "Acetonitrile"} < set(together.labels) - set(without.labels)
+    assert [together.labels[k] for k in together.classes] == together.dataset.labels.tolist()
+    assert b"packs" not in msgspec.json.encode(config.read(smoke))
+
+
+def test_labels_of_the_dataset_are_not_taken_from_a_pack() -> None:
+    """A mineral that the dataset has keeps its own spectra, so that a test of unknown species stays one."""
+    taken = datasets.of_packs([packs.EVERYDAY], {"Calcite", "PS"})
+    assert taken is not None
+    assert not {"Calcite", "PS"} & set(taken.labels.tolist())
+    assert "Silicon" in taken.labels
+    with refused(LibraryError, "no such pack"):
+        datasets.of_packs(["everday"], ())

@@ -50,6 +50,8 @@ class PreparedData:
     classes: NDArray[np.intp]
     """Index into ``labels``, (n,)."""
     split: Split
+    in_packs: NDArray[np.bool_]
+    """Whether the spectrum is of a library pack: the last ones, all of them in the training part, (n,)."""
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +108,15 @@ def prepare(config: Config) -> PreparedData:
     written = file.stat().st_mtime_ns if file.exists() else 0
     dataset = _dataset(config.data.path, config.data.subset, config.data.leave_out, written)
     names, classes = np.unique(dataset.labels, return_inverse=True)
-    features, split = _features(dataset, config.recipe), splits.make(config.data, dataset, classes)
-    return PreparedData(dataset, features, tuple(names.tolist()), classes, split)
+    split = splits.make(config.data, dataset, classes)  # of the dataset alone: the same test part with and without packs
+    features, in_packs = _features(dataset, config.recipe), np.zeros(len(dataset), dtype=bool)
+    if (packs := config.data.packs) and (others := datasets.of_packs(packs, set(names.tolist()))):
+        dataset = datasets.merge(dataset, others)
+        features = np.concatenate([features, others.features(config.recipe)])
+        in_packs = np.arange(len(dataset)) >= in_packs.size
+        split = dataclasses.replace(split, train=np.concatenate([split.train, np.flatnonzero(in_packs)]))
+        names, classes = np.unique(dataset.labels, return_inverse=True)
+    return PreparedData(dataset, features, tuple(names.tolist()), classes, split, in_packs)
 
 
 @lru_cache(maxsize=CACHED)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge.errors import ConfigError
+from raman_edge.matching import pack
+from raman_edge.matching.pack import Pack
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -158,6 +160,22 @@ def load(path: Path) -> Dataset:
     except (KeyError, ValueError, EOFError) as error:
         msg = f"dataset {str(path)!r} is not a dataset of raman-train ({error}): make it with `raman-train import`"
         raise ConfigError(msg) from error
+
+
+def of_packs(names: Sequence[str], known: Container[str]) -> Dataset | None:
+    """Return the reference spectra of library packs (names, or paths), without labels in ``known``; None if there are none.
+
+    Raises:
+        LibraryError: if a pack is missing or cannot be read.
+    """
+    opened = [Pack.open(pack.find(name)) for name in names]
+    pairs = [(one.name, *pair) for one in opened for pair in zip(one.contents.references, one.spectra, strict=True)]
+    rows = [
+        LabelledSpectrum(spectrum, reference.label, reference.specimen, f"{name}/{reference.specimen}")
+        for name, reference, spectrum in pairs
+        if reference.label not in known
+    ]
+    return gather(rows) if rows else None
 
 
 def merge(*datasets: Dataset) -> Dataset:
