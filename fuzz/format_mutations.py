@@ -12,7 +12,6 @@ import json
 import os
 import random
 import re
-import resource
 import sys
 import time
 import warnings
@@ -24,6 +23,9 @@ from raman_edge.errors import FormatError
 from raman_edge.formats import read
 from raman_edge.sources.files import parse
 from raman_edge.spectrum import Fault, Origin
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     import collections

@@ -11,7 +11,6 @@ import collections
 import json
 import os
 import random
-import resource
 import select
 import signal
 import sys
@@ -25,6 +24,9 @@ from raman_edge.errors import ModelError, RamanEdgeError
 from raman_edge.matching.library import Library
 from raman_edge.model.check import SPAN, VARINT, read_varint
 from raman_edge.model.model import Model
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -20,11 +21,19 @@ from raman_edge import cli
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import ctypes
+else:
     import fcntl
     import pty
     import termios
 
+if sys.platform == "win32":
+    CTRL_C, CTRL_BREAK = 0, 1
+    STOPPED = 128 + signal.SIGBREAK
+else:
+    STOPPED = 128 + signal.SIGTERM
+"""Exit code of a run that :func:`stop` ends."""
 KEPT = (
     *("PATH", "HOME", "TMPDIR", "LANG", "RAMAN_EDGE_USER_LIBRARY"),
     *("SYSTEMROOT", "TEMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA"),
@@ -88,13 +97,47 @@ def call(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> sub
     return subprocess.CompletedProcess(arguments, code, *written)
 
 
+if sys.platform == "win32":
+
+    def console_event(process: subprocess.Popen[bytes], event: int) -> None:
+        """Start the system's thread for console events in a process: this is how Windows delivers them, and needs no console here."""
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        address, handle = ctypes.c_void_p, ctypes.c_void_p
+        kernel32.GetModuleHandleW.restype = handle
+        kernel32.GetProcAddress.restype, kernel32.GetProcAddress.argtypes = address, (handle, ctypes.c_char_p)
+        kernel32.CreateRemoteThread.restype = handle
+        kernel32.CreateRemoteThread.argtypes = (handle, address, ctypes.c_size_t, address, address, ctypes.c_uint32, address)
+        routine = kernel32.GetProcAddress(kernel32.GetModuleHandleW("kernel32"), b"CtrlRoutine")
+        assert routine
+        assert kernel32.CreateRemoteThread(int(process._handle), None, 0, routine, event, 0, None)
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Press Ctrl-C for a process."""
+    if sys.platform == "win32":
+        console_event(process, CTRL_C)
+    else:
+        process.send_signal(signal.SIGINT)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Send SIGTERM to a process; on Windows, which has no such signal, press Ctrl-Break for it."""
+    if sys.platform == "win32":
+        console_event(process, CTRL_BREAK)
+    else:
+        process.send_signal(signal.SIGTERM)
+
+
 def on_terminal(
     *arguments: str | bytes | Path, columns: int = 100, rows: int = 30, signal_after: tuple[bytes, int] | None = None
 ) -> tuple[int, bytes]:
     """Run ``raman-edge`` with standard output and error on a terminal; return its exit code and all that it wrote.
 
-    ``signal_after`` is what to wait for on the terminal, and which signal to send then.
+    On Windows, which has no pseudo-terminals, the test is skipped. ``signal_after`` is what to wait for on the terminal, and which
+    signal to send then.
     """
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(

@@ -10,7 +10,6 @@ import collections
 import contextlib
 import io
 import os
-import resource
 import signal
 import struct
 import sys
@@ -21,6 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mutations import mutated
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyte
+import pytest
 import raman_edge
 
 if sys.platform != "win32":
@@ -34,6 +35,8 @@ class Terminal:
     """A terminal with a command in it."""
 
     def __init__(self, columns: int, rows: int, *arguments: str, stdin: int | None = None, **environment: str) -> None:
+        if sys.platform == "win32":
+            pytest.skip("Windows has no pseudo-terminals")
         self.master, slave = pty.openpty()
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)

@@ -94,8 +94,12 @@ class Watch:
             time.sleep(0.01)
 
     def end(self, number: int | None = None) -> int:
-        """Send a signal, if one is given, and return how the process ended."""
-        if number is not None:
+        """Send a signal, if one is given, and return how the process ended: for SIGTERM with :data:`command.STOPPED`."""
+        if number == signal.SIGINT:
+            command.interrupt(self.process)
+        elif number == signal.SIGTERM:
+            command.stop(self.process)
+        elif number is not None:
             self.process.send_signal(number)
         code = self.process.wait(timeout=PATIENCE_S)
         for reader in self._readers:
@@ -107,7 +111,7 @@ class Watch:
         return code
 
     def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
+        """Ask it to end, and return its exit code, :data:`command.STOPPED` where all is well."""
         return self.end(signal.SIGTERM)
 
 

@@ -53,6 +53,11 @@ def windows_refusal(path: str) -> str:
     return ""
 
 
+def reader_left(error: OSError) -> bool:
+    """Whether writing to a pipe failed because its reader has gone: Windows reports EINVAL for that, other systems EPIPE."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
 def require_name(path: str | os.PathLike[str]) -> None:
     """Raise :class:`OSError` with the reason where this is Windows and no file of this path can be written; call it before opening one."""
     if sys.platform == "win32" and (why := windows_refusal(os.fspath(path))):

@@ -15,7 +15,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from raman_edge import __version__
-from raman_edge.cli.output import forget_what_has_gone, say
+from raman_edge.cli.output import forget_what_has_gone, has_no_reader, say
 from raman_edge.cli.parser import EXITS, Parser, did_you_mean
 from raman_edge.errors import LaserNotOff, RamanEdgeError
 
@@ -64,6 +64,8 @@ VARIABLES = "RAMAN_EDGE_"
 INTERNAL = 70
 SIGNAL = 128
 """Exit code of a process that a signal ended, less the number of the signal."""
+READER_LEFT = SIGNAL + 13
+"""Exit code where the reader of standard output has gone: of SIGPIPE, which Windows does not define."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,11 +93,11 @@ def _run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         return SIGNAL + (stop.args[0] if stop.args else signal.SIGINT)
-    except BrokenPipeError:
-        return SIGNAL + signal.SIGPIPE
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except Exception as error:  # noqa: BLE001 - the last place that can distinguish a defect from bad input
+        if isinstance(error, BrokenPipeError) or has_no_reader(error):
+            return READER_LEFT
         _say_defect(error)
         return INTERNAL
     return code

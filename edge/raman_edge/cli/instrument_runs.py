@@ -150,7 +150,12 @@ def add_simulate(parser: Parser) -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--link", type=Path, metavar="PATH", help="a link to the pseudo-terminal; default: one in a temporary folder")
-    where.add_argument("--tcp", type=_address, metavar="[HOST:]PORT", help="a TCP port instead, without a baud rate; 0 is any free one")
+    where.add_argument(
+        "--tcp",
+        type=_address,
+        metavar="[HOST:]PORT",
+        help="a TCP port instead, without a baud rate; 0 is any free one, the default on Windows",
+    )
     parser.add_argument("--serial-number", metavar="S", help="the instrument's serial number; default: the profile's")
     parser.add_argument("--axis-error", type=_wavenumbers, default=0.0, metavar="CM", help="shift of its axis, cm⁻¹ (default: 0)")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="a fault, see below; may be repeated")
@@ -166,7 +171,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     """Simulate until a signal, or ``quit`` on standard input."""
     profile = catalogue.load(options.profile)
     world = scene.Scene(profile, options.material, find=samples.find, axis_error_cm=options.axis_error)
-    at = ports.TcpAt(*options.tcp) if options.tcp else ports.PtyAt(options.link)
+    at = ports.TcpAt(*options.tcp) if options.tcp else ports.PtyAt(options.link) if options.link else ports.default_port()
     instrument = simulated.Simulated(profile, world, faults=options.fault, seed=options.seed, pacing=not options.no_pacing, at=at)
     instrument.device.begin(baud=options.baud, exposure_s=options.exposure, serial=options.serial_number)
     if options.verbose:

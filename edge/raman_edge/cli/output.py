@@ -52,6 +52,18 @@ def forget_what_has_gone() -> None:
             os.close(nowhere)
 
 
+def has_no_reader(error: Exception) -> bool:
+    """Whether ``error`` is that of a pipe without a reader, and standard output is such a pipe: flushing it fails as well."""
+    if not isinstance(error, OSError) or not atomic_write.reader_left(error):
+        return False
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as again:
+        return atomic_write.reader_left(again)
+    return False
+
+
 def program() -> str:
     """Return the words that call this program again from here: its name if the shell finds this very file, else its path."""
     called = Path(sys.argv[0])
@@ -118,9 +130,9 @@ def _put(line: bytes) -> None:
     try:
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if atomic_write.reader_left(error):
+            raise BrokenPipeError(error.errno, error.strerror) from error
         raise OutputError(
             kind="cannot be written", place="standard output", cause=error.strerror or str(error), advice="Results in the journal are safe"
         ) from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
+from raman_edge.atomic_write import reader_left
 from raman_edge.errors import OutputError
 from raman_edge.wording import printable_json
 
@@ -125,9 +126,9 @@ class Pipe:
         try:
             while rest:
                 rest = rest[_write(self._fd, rest) :]
-        except BrokenPipeError:
-            raise
         except OSError as error:
+            if reader_left(error):
+                raise BrokenPipeError(error.errno, error.strerror) from error
             why, advice = error.strerror or str(error), "Make room on its disk, or redirect it elsewhere; the journal has all records"
             raise OutputError(kind="cannot be written", place="standard output", cause=why, advice=advice) from error
 

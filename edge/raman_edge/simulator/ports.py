@@ -127,6 +127,11 @@ class TcpAt:
         """Do nothing: a closed port leaves no files."""
 
 
+def default_port() -> EndpointFactory:
+    """Return a pseudo-terminal, or on Windows, which has none, a free TCP port of this machine."""
+    return TcpAt() if sys.platform == "win32" else PtyAt()
+
+
 class TcpPort:
     """One host at a time; further connections are closed."""
 

@@ -21,7 +21,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.faults import REPLUG_S, serial_number
 from raman_edge.simulator.line import ArrivedBytes, SimulatedLine, heard
-from raman_edge.simulator.ports import PtyAt
+from raman_edge.simulator.ports import default_port
 from raman_edge.simulator.scene import Scene
 
 if TYPE_CHECKING:
@@ -56,13 +56,14 @@ class Simulated:
         """Put a device in front of a ``scene``, by default the profile's.
 
         ``faults`` are written as in :mod:`raman_edge.simulator.faults`; ``pacing`` False simulates neither transfer nor
-        exposure times; ``at`` is a link to a pseudo-terminal, or :class:`raman_edge.simulator.ports.TcpAt`. Raises
-        :class:`raman_edge.errors.ConfigError` for an unknown fault or material.
+        exposure times; ``at`` is :class:`raman_edge.simulator.ports.PtyAt` or :class:`raman_edge.simulator.ports.TcpAt`, by
+        default a pseudo-terminal, on Windows a free TCP port. Raises :class:`raman_edge.errors.ConfigError` for an unknown
+        fault or material.
         """
         self.device = SimulatedDevice(profile, scene or Scene(profile), seed, faults=faults, pacing=pacing, note=self._say)
         self.note: Callable[[str], None] = lambda _: None
         """Gets a line for every request and event, from the thread of the device."""
-        self._at = at or PtyAt()
+        self._at = at or default_port()
         self._line = SimulatedLine(profile.serial.bits_per_byte, pacing=pacing)
         self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="simulated instrument", daemon=True)

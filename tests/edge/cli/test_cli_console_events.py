@@ -20,7 +20,6 @@ from raman_edge.terminal.console_keyboard import InputRecord
 from watch_process import PATIENCE_S, Serial, Watch, journaled
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 if sys.platform != "win32":
@@ -31,18 +30,6 @@ import msvcrt
 CTRL_C, CTRL_BREAK, CLOSE, SHUTDOWN = 0, 1, 2, 6
 CODES = {CTRL_C: 128 + signal.SIGINT, **dict.fromkeys((CTRL_BREAK, CLOSE, SHUTDOWN), 128 + signal.SIGBREAK)}
 kernel32: Any = ctypes.WinDLL("kernel32", use_last_error=True)
-
-
-def send(process: subprocess.Popen[bytes], event: int) -> None:
-    """Start the system's thread for console events in a process: this is how Windows delivers them, and needs no console here."""
-    address, handle = ctypes.c_void_p, ctypes.c_void_p
-    kernel32.GetModuleHandleW.restype = handle
-    kernel32.GetProcAddress.restype, kernel32.GetProcAddress.argtypes = address, (handle, ctypes.c_char_p)
-    kernel32.CreateRemoteThread.restype = handle
-    kernel32.CreateRemoteThread.argtypes = (handle, address, ctypes.c_size_t, address, address, ctypes.c_uint32, address)
-    routine = kernel32.GetProcAddress(kernel32.GetModuleHandleW("kernel32"), b"CtrlRoutine")
-    assert routine
-    assert kernel32.CreateRemoteThread(int(process._handle), None, 0, routine, event, 0, None)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -90,7 +77,7 @@ def test_watch_ends_cleanly(event: int, tmp_path: Path, model: Path) -> None:
     """At once, with the exit code of the signal, and nothing is lost."""
     with watching(tmp_path, model) as run:
         began = time.monotonic()
-        send(run.process, event)
+        command.console_event(run.process, event)
         assert run.end() == CODES[event], run.notes
         assert time.monotonic() - began < signals.CLOSING_S / 2
         assert not run.noted("Traceback")
@@ -101,7 +88,7 @@ def test_watch_ends_cleanly(event: int, tmp_path: Path, model: Path) -> None:
 def test_an_armed_laser_goes_off(event: int, tmp_path: Path, model: Path) -> None:
     """During an exposure, too."""
     with lit(tmp_path, model) as (run, instrument):
-        send(run.process, event)
+        command.console_event(run.process, event)
         assert run.end() == CODES[event], run.notes
         assert not laser_instrument.shines(instrument)
         assert not run.noted("Traceback")

@@ -7,7 +7,6 @@ import array
 import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,9 +14,11 @@ import time
 from typing import TYPE_CHECKING
 
 import command
+import markers
 import pytest
 import scripted_outputs
 from raising import refused
+from raman_edge import cli
 from raman_edge.cli import options
 from raman_edge.errors import ConfigError
 from raman_edge.service.run import open_outputs
@@ -84,9 +85,9 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
     scripted_outputs.wait_until(lambda: holds(out, 10), "what was there")
     scripted_outputs.write(journal, 5, first=11)
     scripted_outputs.wait_until(lambda: holds(out, 15), "what came")
-    process.send_signal(signal.SIGTERM)
+    command.stop(process)
     assert process.communicate(timeout=120)[1].endswith(b"15 records sent\n")
-    assert process.returncode == 143
+    assert process.returncode == command.STOPPED
 
 
 def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     process = command.start(*call)
     assert process.stderr is not None
     assert b"No such file or directory" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    command.interrupt(process)
     stderr = process.communicate(timeout=120)[1]
     assert b"10 records are still owed; they go at the next start" in stderr
     assert process.returncode == 130
@@ -137,12 +138,13 @@ def test_a_reader_that_goes_ends_it(large: Path) -> None:
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "result"
     process.stdout.close()
-    assert process.wait(60) == 128 + signal.SIGPIPE
+    assert process.wait(60) == cli.READER_LEFT
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
 
 
+@markers.POSIX
 def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
     """A signal ends the run within its patience though the pipe is full and has no reader."""
     read, write = os.pipe()
@@ -151,10 +153,10 @@ def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
     while waiting[0] < FULL_PIPE:
         time.sleep(0.05)
         fcntl.ioctl(read, termios.FIONREAD, waiting)
-    process.send_signal(signal.SIGTERM)
+    command.stop(process)
     stderr = process.communicate(timeout=120)[1]
     assert b"records are still owed; they are in the journal" in stderr
-    assert process.returncode == 143
+    assert process.returncode == command.STOPPED
     os.close(read)
 
 
@@ -187,7 +189,7 @@ def test_for_commands_that_watch(journal: Path, tmp_path: Path) -> None:
 def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that would be read as a spectrum, and answered with one more line of it, is a mistake."""
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    (tmp_path / "link").symlink_to(tmp_path / "in")
+    (tmp_path / "link").symlink_to(tmp_path / "in", target_is_directory=True)
     monkeypatch.chdir(tmp_path / "in")
     watched = tmp_path / "in"
     for spec in ("csv:a.csv", f"jsonl:{tmp_path}/in/deep/a", f"jsonl:{tmp_path}/link/a", f"csv:{tmp_path}/out/../in/a"):

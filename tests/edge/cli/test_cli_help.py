@@ -110,7 +110,8 @@ def test_a_command_imports_its_own_module_alone() -> None:
     assert not {"raman_edge.cli.completion", "raman_edge.cli.journal", "raman_edge.cli.watch", "shtab", "rich"} & modules
 
 
-VARIABLES = (SOURCE.parents[1] / "docs/running/README.md").read_text("utf-8").partition("## Variables and places")[2].partition("\n## ")[0]
+RUNNING = Path(__file__).parents[3] / "docs/running/README.md"
+VARIABLES = RUNNING.read_text("utf-8").partition("## Variables and places")[2].partition("\n## ")[0]
 
 
 def test_every_variable_is_documented() -> None:

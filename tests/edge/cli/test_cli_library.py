@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import build
 import calibrations
 import command
+import markers
 import materials
 import pytest
 from raman_edge import cli
@@ -205,6 +206,7 @@ def test_errors(arguments: list[str], code: int, expected: str, model: Path, waf
     assert wafer.read_bytes() == before
 
 
+@markers.POSIX
 def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     """For a person: what it was, what it is, how long it took; a hostile file name stays data."""
     wafer = materials.write(tmp_path / "\x1b[31mwafer.csv")
@@ -229,6 +231,7 @@ def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     assert b"no material was added yet" in written
 
 
+@markers.POSIX
 def test_a_name_of_undecodable_bytes_is_stored(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file whose name is no UTF-8 can be learned, and is listed with escapes."""
     path = materials.write(tmp_path / os.fsdecode(b"w\xff.csv"))

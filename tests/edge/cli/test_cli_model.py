@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import build
 import command
+import markers
 import msgspec
 import pytest
 from raman_edge import cli
@@ -155,6 +156,7 @@ def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.
     assert "of another library" in checks["signature"][1]
 
 
+@markers.POSIX
 def test_a_person_gets_a_line_a_check(pair: Path) -> None:
     """On a terminal, outcome and words, and nothing raw of a file name with an escape code."""
     bad = pair.with_name("b\x1b[2Jad.onnx")

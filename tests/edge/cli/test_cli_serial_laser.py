@@ -162,7 +162,7 @@ def test_a_second_signal_does_not_leave_it_on(tmp_path: Path, model: Path) -> No
     with measuring(tmp_path, model) as (run, instrument):
         run.wait_for(2)
         for _ in range(6):
-            run.process.send_signal(signal.SIGINT)
+            command.interrupt(run.process)
             time.sleep(0.01)
         assert run.end() in {128 + signal.SIGINT, -signal.SIGINT}  # the last one may come when all is done
         assert not laser_instrument.shines(instrument)
@@ -182,7 +182,7 @@ def test_a_second_ctrl_c_reports_the_laser(tmp_path: Path, model: Path) -> None:
     """A second Ctrl-C ends the wait for the exposure, and as nothing has confirmed that the laser is off, it is reported."""
     with measuring(tmp_path, model, "--exposure", "50", longest_ms=60_000, pacing=True) as (run, instrument):
         wait_for_an_exposure(run, instrument)
-        run.process.send_signal(signal.SIGINT)
+        command.interrupt(run.process)
         run.wait_until(lambda: run.noted("waiting for the exposure of 50 s") == 1, "a note")
         assert run.end(signal.SIGINT) == NOT_OFF
         assert laser_instrument.shines(instrument)
@@ -194,7 +194,7 @@ def test_a_second_ctrl_c_before_the_wait_reports_the_laser(tmp_path: Path, model
     program = ("-c", f"{ANNOUNCING}; {MAIN}")
     with measuring(tmp_path, model, "--exposure", "100", longest_ms=120_000, pacing=True, program=program) as (run, instrument):
         wait_for_an_exposure(run, instrument)
-        run.process.send_signal(signal.SIGINT)
+        command.interrupt(run.process)
         run.wait_until(lambda: SIGNAL in run.stderr.decode(), "the first signal's end")
         assert run.end(signal.SIGINT) == NOT_OFF
         assert laser_instrument.shines(instrument)

@@ -99,7 +99,7 @@ def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model:
     }
     process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
     os.read(ours, 1)  # its first request
-    process.send_signal(signal.SIGINT)
+    command.interrupt(process)
     _, stderr = process.communicate(timeout=120)
     os.close(ours)
     os.close(theirs)
@@ -136,7 +136,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, model: Path) -> None:
             subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
             run.wait_for(before + 5)
             run.wait_until(lambda: run.noted("it works again") == 1, "a note")
-            assert run.end(signal.SIGTERM) == 143
+            assert run.end(signal.SIGTERM) == command.STOPPED
         frames = int(run.notes[-1].split(" frames")[0].rsplit(" ", 1)[1])
         faults = sum(line["event"] == "fault" for line in run.lines)  # the one above, and more on a busy machine
         assert faults

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import build
 import command
+import markers
 import numpy as np
 import pytest
 import watch_process
@@ -88,7 +90,7 @@ def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, watch: 
     assert again.lines == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, command.STOPPED)])
 def test_a_signal_ends_it_cleanly(folder: Path, watch: Callable[..., Watch], number: int, code: int) -> None:
     """Ctrl-C and SIGTERM end it soon with 130 and 143, a summary, and all that was shown in the journal."""
     for seed in range(3):
@@ -108,7 +110,7 @@ def test_a_signal_in_a_backlog_finishes_the_current_spectrum(folder: Path, watch
         (folder / f"{seed}.csv").write_text(build.text(seed=seed))
     running = watch("--stable", "0.1")
     running.wait_for(2)
-    assert running.end(signal.SIGTERM) == 143
+    assert running.end(signal.SIGTERM) == command.STOPPED
     first = len(running.lines)
     assert first == len(journaled(running.journal)) < FILES_OF_A_BACKLOG
     rest = watch("--once")
@@ -141,6 +143,9 @@ def test_garbage_is_answered_and_never_fatal(folder: Path, watch: Callable[..., 
         b"[bold red]x[bold].csv": build.text(seed=5).encode(),
         b"good.csv": build.text(seed=6).encode(),
     }
+    impossible = [name for name in contents if re.search(rb"[\x00-\x1f\xff]", name)] if sys.platform == "win32" else []
+    for name in impossible:  # names are Unicode there, without control characters
+        del contents[name]
     for name, content in contents.items():
         (folder / os.fsdecode(name)).write_bytes(content)
     with (folder / "large.csv").open("wb") as file:
@@ -149,8 +154,8 @@ def test_garbage_is_answered_and_never_fatal(folder: Path, watch: Callable[..., 
     assert running.end() == 1
     answered = [line["source"]["path"] for line in running.lines]  # type: ignore[index]  # a record's source
     names = [name.replace(b"\xff\xe9", rb"\xff\xe9").decode() for name in (*contents, b"large.csv")]
-    assert sorted(answered) == sorted(f"{folder}/{name}" for name in names)
-    assert [line["decision"] for line in running.lines if line["event"] == "result"].count("match") == 5
+    assert sorted(answered) == sorted(str(folder / name) for name in names)
+    assert [line["decision"] for line in running.lines if line["event"] == "result"].count("match") == 5 - len(impossible)
     assert b"\x1b" not in running.stderr
     again = watch("--once", "--stable", "0.2")
     assert (again.end(), again.lines) == (0, [])
@@ -186,6 +191,7 @@ def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[...,
     assert b"can be read again" in running.stderr
 
 
+@markers.POSIX  # of its two presses the first is handled in a thread of Windows: see test_cli_console_events
 def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     """While the first signal waits for something that does not come back, the second one ends the run."""
     hanging = f"{watch_process.ANNOUNCING}; import raman_edge.quality as q; q.assess = lambda *a: (print('in', flush=True), time.sleep(60))"
@@ -200,10 +206,10 @@ def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    command.interrupt(process)
     assert f"{watch_process.SIGNAL}\n".encode() in iter(process.stderr.readline, b"")
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    command.interrupt(process)
     stderr = process.communicate(timeout=50)[1]
     assert process.returncode == 130
     assert b"Traceback" not in stderr

@@ -68,7 +68,7 @@ def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for(6)
         assert models(watch) == {"matched-filter": 3, "another": 3}
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert watch.noted("reloaded: another") == 1
     assert verified(watch)
 
@@ -92,7 +92,7 @@ def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for(4)
         assert models(watch) == {"matched-filter": 2, "another": 2}
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert verified(watch)
 
 
@@ -107,7 +107,7 @@ def test_a_storm_of_signals(folder: Path) -> None:
             time.sleep(0.02)
         write(folder, 1, BACKLOG)
         watch.wait_for(BACKLOG + 1)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert len(set(digests(watch.lines))) == len(watch.lines) == len(journaled(watch.journal)) == BACKLOG + 1
     assert watch.noted("reloaded: matched-filter") >= 1
     assert watch.noted("Traceback") == 0
@@ -120,7 +120,7 @@ def test_stopped_in_a_backlog_it_keeps_every_printed_result(folder: Path) -> Non
     write(folder, BACKLOG)
     with Watch(folder, folder.parent / "tiny.onnx") as watch:
         watch.wait_for(MANY)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     first = len(journaled(watch.journal))
     assert first >= MANY
     assert {line["id"] for line in watch.lines} <= {record["id"] for record in journaled(watch.journal)}
@@ -143,5 +143,5 @@ def test_held_while_thousands_come(folder: Path) -> None:
         write(folder, 50, 1)
         watch.process.send_signal(signal.SIGCONT)
         watch.wait_for(1 + 40 + 50)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert len(set(digests(watch.lines))) == len(watch.lines) == 91

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import build
@@ -68,9 +67,9 @@ def test_standard_output_without_a_reader(folder: Path, model: Path, tmp_path: P
     with os.fdopen(write, "wb") as full:
         process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
     scripted_outputs.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
-    process.send_signal(signal.SIGTERM)
+    command.stop(process)
     stderr = process.communicate(timeout=120)[1]
-    assert process.returncode == 143
+    assert process.returncode == command.STOPPED
     assert b"are still owed; they are in the journal" in stderr
     assert len(journaled(path)) == FILES
     os.close(read)

@@ -75,7 +75,7 @@ def test_a_full_disk_is_reported_once_and_the_run_continues(folder: Path, disk: 
         write(folder, 1, FILES)
         watch.wait_for(FILES + 1)
         watch.wait_until(lambda: watch.noted("it works again") > 0, "a note")
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert 1 <= before <= 3, watch.notes
     assert len(set(watch.notes)) == len(watch.notes)
     assert watch.noted("it works again") == 1
@@ -110,7 +110,7 @@ def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> No
             (folder.parent / "other").replace(watch.journal)
         write(folder, 1, 2)
         watch.wait_until(lambda: watch.journal.exists() and len(set(digests(journaled(watch.journal)))) >= 3, "all three in the journal")
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert watch.noted("moved, deleted or replaced") >= 1
     assert command.call("journal", "verify", "--journal", watch.journal).returncode == 0
 
@@ -137,7 +137,7 @@ def test_a_journal_that_is_cut_heals(folder: Path, model: Path) -> None:
         os.truncate(watch.journal, 5000)
         write(folder, 1, 2)
         watch.wait_for(3)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     check(watch.journal, watch, 3)
 
 
@@ -153,7 +153,7 @@ def test_a_journal_that_another_program_holds(folder: Path, model: Path) -> None
             watch.wait_until(lambda: watch.noted("Another program holds it") > 0, "a note")
             other.execute("ROLLBACK")
         watch.wait_for(2)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     check(watch.journal, watch, 2)
 
 
@@ -167,7 +167,7 @@ def test_an_output_whose_disk_is_full(folder: Path, disk: Path, model: Path) -> 
         watch.wait_until(lambda: watch.noted("fails") > 0, "a note")
         (disk / "filler").unlink()
         watch.wait_until(lambda: out.read_bytes().count(b"\n") >= 60, "all lines")
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
     assert watch.noted("fails") == 1
     assert len(out.read_bytes().splitlines()) >= len(digests(journaled(watch.journal))) == 60
 
@@ -196,7 +196,7 @@ def test_a_folder_away_at_a_reload(folder: Path, model: Path) -> None:
         write(folder.parent / "away", 1)
         (folder.parent / "away").rename(folder)
         watch.wait_for(1)
-        assert watch.stop() == 143
+        assert watch.stop() == command.STOPPED
 
 
 def test_settings_are_read_while_there_is_trouble(folder: Path, model: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import build
 import calibrations
+import command
 import msgspec
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ def test_a_reload_takes_the_new_one_and_keeps_the_old_where_that_has_ended(folde
         (folder / "two.tmp").write_text(build.text("Quartz", 1))
         os.replace(folder / "two.tmp", folder / "two.csv")  # noqa: PTH105 - as instruments do
         running.wait_for(3)
-        assert running.stop() == 143
+        assert running.stop() == command.STOPPED
     assert [axis(found) for found in journaled(running.journal)] == [old.id, new.id, new.id]
     assert len(set(digests(running.lines))) == 2
     assert running.noted(f"calibration {new.id[:8]}") == 1

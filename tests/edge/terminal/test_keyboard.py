@@ -7,6 +7,7 @@ import sys
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
+import markers
 import pytest
 from raman_edge.terminal import keyboard
 from raman_edge.terminal.keyboard import LOCAL, Keyboard, keyboard_of
@@ -36,6 +37,7 @@ def is_line_edited(slave: int) -> bool:
     return bool(termios.tcgetattr(slave)[LOCAL] & (termios.ICANON | termios.ECHO))
 
 
+@markers.POSIX
 def test_keys_arrive_as_they_are_pressed(terminal: tuple[int, int]) -> None:
     """No Enter is waited for; an escape alone is a key after a moment, an arrow is one key."""
     master, slave = terminal
@@ -48,6 +50,7 @@ def test_keys_arrive_as_they_are_pressed(terminal: tuple[int, int]) -> None:
         pressed.get_nowait()
 
 
+@markers.POSIX
 @pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
 def test_the_line_discipline_is_restored_on_any_exit(terminal: tuple[int, int], error: type[BaseException] | None) -> None:
     """However the block ends, every mode is as it was."""
@@ -69,6 +72,7 @@ def test_the_line_discipline_is_restored_on_any_exit(terminal: tuple[int, int], 
     assert termios.tcgetattr(slave) == before
 
 
+@markers.POSIX
 def test_a_terminal_that_was_given_back_is_left_alone(terminal: tuple[int, int]) -> None:
     """While the process is suspended nothing is read, and the modes stay the shell's; afterwards keys work again."""
     master, slave = terminal
@@ -82,6 +86,7 @@ def test_a_terminal_that_was_given_back_is_left_alone(terminal: tuple[int, int])
         assert pressed.get(timeout=WITHIN_S) == "q"
 
 
+@markers.POSIX
 def test_in_the_background_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process in the background, which the kernel would stop for it, neither changes the modes nor reads."""
     monkeypatch.setattr(keyboard, "in_foreground", lambda _: False)
@@ -95,6 +100,7 @@ def test_in_the_background_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -
     os.close(master)
 
 
+@markers.POSIX
 def test_a_terminal_that_goes_ends_the_reading_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the other end is closed, leaving raises nothing."""
     monkeypatch.setattr(keyboard, "in_foreground", lambda _: True)

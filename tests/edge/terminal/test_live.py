@@ -54,8 +54,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def terminal(width: int = 100, height: int = 30) -> Console:
-    """A console that believes to be a terminal."""
-    return Console(file=io.StringIO(), force_terminal=True, color_system="256", width=width, height=height)
+    """A console that believes to be a terminal, on Windows one that understands escape sequences."""
+    return Console(file=io.StringIO(), force_terminal=True, color_system="256", legacy_windows=False, width=width, height=height)
 
 
 def written(console: Console) -> str:
@@ -180,11 +180,13 @@ def test_warnings_become_notes_and_are_printed_afterwards(pair: tuple[Model, Lib
     [({}, False), ({"LC_ALL": "C.UTF-8"}, False), ({"LC_ALL": "de_DE.utf8"}, False), ({"LC_ALL": "C"}, True), ({"TERM": "linux"}, True)],
 )
 def test_where_braille_cannot_be_shown_ascii_is(variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a parameter
-    """A locale without UTF-8 that was requested and the Linux console get ASCII."""
+    """A locale without UTF-8 that was requested, the Linux console and a console of Windows without escape sequences get ASCII."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert needs_ascii(Console(file=io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))) is expected
-    assert needs_ascii(Console(file=io.TextIOWrapper(io.BytesIO(), encoding="iso8859-1")))
+    utf_8, latin_1 = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for encoding in ("utf-8", "iso8859-1"))
+    assert needs_ascii(Console(file=utf_8, legacy_windows=False)) is expected
+    assert needs_ascii(Console(file=utf_8, legacy_windows=True))
+    assert needs_ascii(Console(file=latin_1, legacy_windows=False))
 
 
 def test_the_picture_is_the_frame(pair: tuple[Model, Library], seen: Reading) -> None:
