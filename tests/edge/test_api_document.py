@@ -18,7 +18,6 @@ BLOCKS = re.findall(r"<!-- runs -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL
 WITHOUT_BASELINE = 'import sys; sys.modules.update(dict.fromkeys(("scipy", "pybaselines")))'
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the simulated instrument is a pseudo-terminal")
 def test_the_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks, one after the other in one script, end without an error in a folder with the files they name.
 

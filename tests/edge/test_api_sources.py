@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from raman_edge.identification import Identification
 
 LABELS = ("Quartz", "Calcite", "Gypsum")
-on_a_pty = pytest.mark.skipif(sys.platform == "win32", reason="simulated instruments are pseudo-terminals")
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +156,6 @@ def simulated() -> Iterator[Simulated]:
         yield one
 
 
-@on_a_pty
 def test_a_spectrum_is_measured_and_identified(simulated: Simulated, identifier: re.Identifier) -> None:
     """The mean of five exposures of the time that was requested, on the axis of the laser, is named."""
     with re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument:
@@ -172,7 +169,6 @@ def test_a_spectrum_is_measured_and_identified(simulated: Simulated, identifier:
         assert instrument.measure("auto").exposure_s is not None
 
 
-@on_a_pty
 @pytest.mark.parametrize("average", [1, 3])
 def test_a_dark_is_taken_by_a_shutter(tmp_path: Path, average: int) -> None:
     """With a shutter the dark is subtracted, and the shutter is open afterwards."""
@@ -185,7 +181,6 @@ def test_a_dark_is_taken_by_a_shutter(tmp_path: Path, average: int) -> None:
         assert simulated.device.shutter
 
 
-@on_a_pty
 def test_what_an_instrument_cannot_do_is_a_config_error(simulated: Simulated) -> None:
     """A dark without a shutter, an impossible exposure or mean, a time that is none; the link goes on."""
     with re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument:
@@ -197,14 +192,12 @@ def test_what_an_instrument_cannot_do_is_a_config_error(simulated: Simulated) ->
         instrument.measure()
 
 
-@on_a_pty
 def test_without_a_laser_there_is_no_raman_shift(simulated: Simulated) -> None:
     """The wavelength of the laser is requested, and not guessed."""
     with re.connect(simulated.port, profile="ocean-sts") as instrument, pytest.raises(re.RamanEdgeError, match="laser"):
         instrument.measure()
 
 
-@on_a_pty
 @pytest.mark.parametrize("happens", ["silence:every=1", *slow("drop:every=1")])
 def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> None:
     """A measurement does not hang: after the time it says what came instead."""
@@ -216,7 +209,6 @@ def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> 
         instrument.measure(timeout=1.5)
 
 
-@on_a_pty
 def test_one_broken_frame_costs_nothing() -> None:
     """The exposure is repeated."""
     with (
@@ -226,7 +218,6 @@ def test_one_broken_frame_costs_nothing() -> None:
         assert len(instrument.measure(average=3)) > 100
 
 
-@on_a_pty
 def test_the_event_ends_a_measurement(simulated: Simulated) -> None:
     """A measurement that another thread stops raises."""
     stop = threading.Event()
@@ -249,7 +240,6 @@ def test_a_port_or_a_profile_that_is_not_there(tmp_path: Path) -> None:
         pass
 
 
-@on_a_pty
 def test_the_instruments_own_calibration_is_used(simulated: Simulated, tmp_path: Path) -> None:
     """The one that is kept under its serial number, unless another or none is given; an expired one or another's is refused."""
     kept = calibrations.fresh(instrument="SIM00001")
@@ -277,7 +267,6 @@ def test_the_instruments_own_calibration_is_used(simulated: Simulated, tmp_path:
 # A calibration
 
 
-@on_a_pty
 @pytest.mark.parametrize("profile", ["ocean-sts", "tcd1304-rossel"])
 def test_an_instrument_is_calibrated(profile: str) -> None:
     """A hidden error of 3 cm⁻¹ is found by polystyrene and gone in what is measured afterwards; pixels become a Raman shift."""
@@ -361,7 +350,6 @@ def test_an_impossible_laser_is_refused_everywhere(laser: float, identifier: re.
         re.read(incoming / "Quartz.csv", axis="cm-1")  # type: ignore[arg-type]  # what is to be refused
 
 
-@on_a_pty
 def test_connect_alone_uses_what_is_remembered() -> None:
     """Profile and laser of the instrument on that port; another instrument there is refused, and what is given wins."""
     with laser_instrument.instrument("ocean-sts") as simulated:

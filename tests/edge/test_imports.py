@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import build
 import command
 import pytest
-import raman_edge
 from markers import slow
 from raising import refused
 from raman_edge.errors import ConfigError
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from raman_edge.preprocessing import Step
 
-ROOT = Path(raman_edge.__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 TRAINING = ("torch", "onnx", "onnxscript", "scipy.signal", "sklearn", "matplotlib", "safetensors", "raman_train", "raman_export")
 """What the edge runs without; scipy.signal alone takes longer to import than a device may take to answer."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -17,18 +18,22 @@ FOLDER = DATA / "instrument_files"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"real instrument files are not at {FOLDER}")
 
 
+def texts(pattern: str) -> list[Path]:
+    """Return the text files that match, with upper and lower case distinguished on every system."""
+    return sorted(path for path in FOLDER.rglob("*") if fnmatchcase(path.name, pattern) and path.suffix in {".txt", ".tsv", ".csv"})
+
+
 def answers(pattern: str) -> dict[str, Reading]:
     """Return the results of the text files that match, by name; binary formats are not read yet."""
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
-    files = sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"})
-    with FileSource([str(path) for path in files], None) as source:
+    with FileSource([str(path) for path in texts(pattern)], None) as source:
         results = [event for event in readings(source, network, references) if isinstance(event, Reading)]
     return {_name(reading): reading for reading in results}
 
 
 def _name(reading: Reading) -> str:
-    return reading.spectrum.origin.path.rpartition("/")[2]
+    return Path(reading.spectrum.origin.path).name
 
 
 @pytest.mark.parametrize(("pattern", "least"), [("PST*", 6), ("*olystyrene*", 2), ("Ne_*", 1)])
@@ -55,7 +60,7 @@ def test_everyday_materials_are_named_with_their_pack() -> None:
     identifier = Identifier(packs=("minerals", "everyday"), user_library=False)
     found = {}
     for pattern in ("PST*", "*olystyrene*", "WP785_acetonitrile*", "Ne_*", "?CAL*"):
-        for path in sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"}):
+        for path in texts(pattern):
             with FileSource([str(path)], None) as source:
                 found[path.name] = identifier.identify(list(source))[0]
     for name, one in found.items():

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import screen_bench
+import sys
+
+import pytest
 import screens
 from raman_edge.terminal.controls import Controls
+
+if sys.platform == "win32":
+    pytest.skip("it measures on a pseudo-terminal", allow_module_level=True)
+
+import screen_bench
 
 
 def test_every_state_is_measured_on_a_terminal() -> None:

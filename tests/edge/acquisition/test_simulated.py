@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 HEIGHTS = (0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5, 0.3, 0.4, 0.8)
 """Of polystyrene's lines, relative, about as they are."""
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 
 
 def measured(spectrometer: Spectrometer, plan: Plan, simulated: Simulated | None = None) -> tuple[list[Spectrum], list[Fault]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import build
 import calibrations
 import laser_instrument
+import markers
 import pytest
 import soak
 from raman_edge import cli, sqlite_file
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from raman_edge.errors import JournalUnavailable
     from raman_edge.service.worker import IdentifiedSpectrum
     from raman_edge.simulator.simulated import Simulated
-
-if sys.platform == "win32":
-    pytest.skip("simulated instruments are pseudo-terminals", allow_module_level=True)
 
 PAGE = "ocean-sts"
 """Tells its serial number and its wavelengths, and not what laser shines."""
@@ -404,6 +402,7 @@ def test_root_is_no_group_to_join() -> None:
     assert "usermod -aG dialout" in lines
 
 
+@markers.POSIX
 def test_two_that_were_on_this_port_and_a_third_one_that_is(serial: Command, tmp_path: Path) -> None:
     """Neither of the remembered ones is taken for it, whatever they were on; a remembered one on another port brings its laser."""
     link = PtyAt(tmp_path / "ttyRAMAN")

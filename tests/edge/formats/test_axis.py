@@ -82,7 +82,7 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["identify", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"
     config = tmp_path / "config.toml"
-    config.write_text(f'folder = "{folder}"\naxis = "nm"\nlaser_nm = 785.0\nstable_s = 0.01\n')
+    config.write_text(f"folder = '{folder}'\naxis = 'nm'\nlaser_nm = 785.0\nstable_s = 0.01\n")
     command = ["watch", "--config", str(config), "--once", "--model", model, "--journal", str(tmp_path / "journal.sqlite3"), "--json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["matches"][0]["label"] == "Silicon"

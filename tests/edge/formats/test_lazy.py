@@ -9,6 +9,7 @@ from time import process_time
 from typing import TYPE_CHECKING
 
 import format_mutations
+import markers
 import numpy as np
 import pytest
 from andor_files import SifFile
@@ -62,6 +63,7 @@ def test_every_mark_is_its_readers() -> None:
     assert all(one == other or one[0] != other[0] or not one[1].startswith(other[1]) for one in marks for other in marks)
 
 
+@markers.POSIX
 def test_no_mutation_of_the_other_forms_does_harm(tmp_path: Path) -> None:
     """Of LightField, groups, series and every axis of a project; the examples are mutated elsewhere."""
     nm = 641.0 + 1.1 * np.arange(40)

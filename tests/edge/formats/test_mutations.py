@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import format_mutations
+import markers
 import pytest
 from contracts.format_contract import EXAMPLES
 
 COMMAND = [sys.executable, str(Path(format_mutations.__file__))]
 
 
+@markers.POSIX
 def test_no_mutation_of_the_examples_does_harm() -> None:
     """A few hundred of them, in processes of their own."""
     ends = format_mutations.tally(EXAMPLES, range(600))
@@ -28,6 +30,7 @@ def test_a_mutation_is_reproduced_by_its_number() -> None:
     assert len({*made}) > 200
 
 
+@markers.POSIX
 @pytest.mark.parametrize(
     ("does", "reason"),
     [("raise ValueError('x')", "ESCAPED ValueError x"), ("bytearray(1 << 31)", "ESCAPED MemoryError "), ("os._exit(3)", "CRASHED")],
@@ -51,6 +54,7 @@ def test_harm_is_reported_with_its_number(does: str, reason: str, tmp_path: Path
     assert "'fault': 19" in done.stdout
 
 
+@markers.POSIX
 def test_it_is_a_command(tmp_path: Path) -> None:
     """It prints how many mutations ended how."""
     (tmp_path / "a.txt").write_bytes((EXAMPLES / "delimited.csv").read_bytes())

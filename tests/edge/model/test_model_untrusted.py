@@ -309,7 +309,8 @@ def test_a_pipe_or_device_is_no_model() -> None:
     """What has no end is not read."""
     from pathlib import Path
 
-    with raising.refused(ModelError, "not a file", "/dev/zero"):
-        Model.open(Path("/dev/zero"))
+    zero = Path("/dev/zero")
+    with raising.refused(ModelError, "not a file", str(zero)):
+        Model.open(zero)
     with raising.refused(ModelError, "cannot be read"):
         Model.open(Path("a\0b"))

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import command
+import markers
 import pytest
 import serial
 from raman_edge import cli
@@ -44,11 +45,12 @@ def first_record(process: subprocess.Popen[bytes]) -> dict[str, object]:
 
 def serial_number(port: str) -> bytes:
     """Ask the instrument at a port who it is."""
-    with serial.Serial(port, 9600, timeout=60) as host:
+    with serial.serial_for_url(port, 9600, timeout=60) as host:
         host.write(requests.request(STS, "serial_number"))
         return bytes(host.read(64))
 
 
+@markers.POSIX
 def test_it_prints_its_port_and_answers_until_quit(tmp_path: Path) -> None:
     """One record on a pipe; one order per line; an invalid order is reported and changes nothing; nothing is left behind."""
     link = tmp_path / "ttyRAMAN"
@@ -69,6 +71,7 @@ def test_it_prints_its_port_and_answers_until_quit(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@markers.POSIX
 def test_a_signal_ends_it_and_its_link_is_gone(tmp_path: Path) -> None:
     """SIGTERM as a service manager sends it; the end of standard input alone is no end."""
     link = tmp_path / "ttyRAMAN"
@@ -111,7 +114,7 @@ def test_a_person_reads_how_to_connect() -> None:
         (("ocean-sts", "--tcp", "1", "--link", "x"), 2, "not allowed with"),
         (("ocean-sts", "--axis-error", "nan"), 2, "expected wavenumbers in cm"),
         (("ocean-sts", "--seed", "-1"), 2, "expected a whole number from 0"),
-        (("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a writable folder"),
+        pytest.param(("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a writable folder", marks=markers.POSIX),
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_simulated(

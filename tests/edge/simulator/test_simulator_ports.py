@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import markers
 import numpy as np
 import pytest
 import serial
@@ -51,7 +52,7 @@ def frame(host: serial.SerialBase) -> bytes:
     return bytes(host.read(FRAME))
 
 
-@pytest.mark.parametrize("at", [PtyAt, TcpAt])
+@pytest.mark.parametrize("at", [pytest.param(PtyAt, marks=markers.POSIX), TcpAt])
 def test_a_spectrum_comes_through_the_port(at: Callable[[], PtyAt | TcpAt]) -> None:
     """Byte for byte, more than once, to one host after the other."""
     with Simulated(NYMPHET, pacing=False, at=at()) as simulated:
@@ -63,6 +64,7 @@ def test_a_spectrum_comes_through_the_port(at: Callable[[], PtyAt | TcpAt]) -> N
             assert simulated.frames == number
 
 
+@markers.POSIX
 def test_the_cable_comes_out_and_goes_in_again() -> None:
     """A host that reads gets an error; the path is gone, and comes back with another instrument behind it."""
     with Simulated(STS, pacing=False) as simulated:
@@ -89,6 +91,7 @@ def test_the_cable_comes_out_and_goes_in_again() -> None:
     assert not port.parent.exists()
 
 
+@markers.POSIX
 def test_a_fault_takes_the_cable_out_in_the_middle_of_a_frame() -> None:
     """The host has half of it at most; the instrument that comes back by itself is the requested one."""
     with Simulated(NYMPHET, pacing=False, faults=["unplug@2:for=0,serial=LATER"]) as simulated:
@@ -101,6 +104,7 @@ def test_a_fault_takes_the_cable_out_in_the_middle_of_a_frame() -> None:
             assert len(frame(host)) == FRAME
 
 
+@markers.POSIX
 def test_a_wrong_rate_is_garbage_both_ways() -> None:
     """What a host says at a wrong rate is not understood, and what comes back is nothing it could take for an answer."""
     with Simulated(USB2000, pacing=False) as simulated:
@@ -112,6 +116,7 @@ def test_a_wrong_rate_is_garbage_both_ways() -> None:
             assert host.read(3) == b"\x06\x03\xe8"
 
 
+@markers.POSIX
 def test_the_five_steps_of_a_new_rate_over_a_terminal() -> None:
     """A host that sets its own rate between the two requests is understood at the new one, and stays so when it comes back."""
     request = requests.request(USB2000, "set_baud", RequestValues(baud=115_200))
@@ -141,6 +146,7 @@ def test_a_host_that_goes_away_is_no_end() -> None:
         assert simulated.running
 
 
+@markers.POSIX
 def test_a_host_that_sets_nothing_up_hears_too() -> None:
     """As ``cat`` does: its terminal is made raw, and bytes come as they were sent."""
     with Simulated(catalogue.load("c12880ma-csv"), pacing=False) as simulated, Path(simulated.port).open("rb", buffering=0) as host:
@@ -159,6 +165,7 @@ def test_a_full_host_loses_nothing() -> None:
         assert [type(one) for one in frames] == 12 * [RawFrame]
 
 
+@markers.POSIX
 def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
     """Where it points is replaced at one stroke; what is no link is left alone, and a missing folder is reported."""
     link = tmp_path / "ttyRAMAN"
@@ -178,6 +185,7 @@ def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
         pass
 
 
+@markers.POSIX
 def test_a_link_that_another_has_taken_over_is_left_to_it(tmp_path: Path) -> None:
     """The last instrument that took the link keeps it, also when the one before ends."""
     link = tmp_path / "ttyRAMAN"
@@ -238,6 +246,7 @@ def test_orders_change_what_is_seen() -> None:
         assert len(frame(host)) == FRAME
 
 
+@markers.POSIX
 def test_a_system_without_terminals_is_reported_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none; elsewhere the kernel may have run out of them."""
     monkeypatch.setattr("raman_edge.simulator.ports.os.name", "nt")
