@@ -137,7 +137,15 @@ def test_clipped_exposure_is_saturated() -> None:
 
 @pytest.mark.parametrize(
     ("ends", "coverage"),
-    [((100, 1500), 1.0), ((0, 4000), 1.0), ((100, 800), 0.5), ((1220, 3000), 0.2), ((1234, 3000), 0.19), ((1500, 3000), 0.0), ((1600, 3000), 0.0)],
+    [
+        ((100, 1500), 1.0),
+        ((0, 4000), 1.0),
+        ((100, 800), 0.5),
+        ((1220, 3000), 0.2),
+        ((1234, 3000), 0.19),
+        ((1500, 3000), 0.0),
+        ((1600, 3000), 0.0),
+    ],
 )
 def test_coverage_is_the_share_of_the_models_axis(ends: tuple[float, float], coverage: float) -> None:
     """The measured share of the model's range is between 0 and 1, wherever the spectrum lies."""

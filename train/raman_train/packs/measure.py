@@ -222,10 +222,14 @@ def minerals_kept(data: Path) -> Iterator[tuple[float, float]]:
 
 
 def everyday(folder: Path) -> Iterator[Answered]:
-    """Give how everyday materials are answered with the minerals alone and with all shipped packs; ``folder`` has the raw data."""
+    """Give how everyday materials are answered with the minerals alone, with all shipped packs, and without their whole references.
+
+    ``folder`` has the raw data.
+    """
     without, with_all = Identifier(packs=[packs.MINERALS], user_library=False), Identifier(packs=packs.SHIPPED, user_library=False)
+    network = Identifier.of(with_all.model, dataclasses.replace(with_all.library, spectra=()))
     sheets, bottles, standards = list(_sheets(folder)), list(_bottles(folder, with_all)), list(_standards(folder))
-    for name, identifier in (("minerals alone", without), ("all packs", with_all)):
+    for name, identifier in (("minerals alone", without), ("all packs, network alone", network), ("all packs", with_all)):
         known = frozenset(with_all.library.labels)
         yield _answered(f"weathered sheets, {name}", [(truth, one) for truth, one in sheets if truth & known], identifier)
         yield _answered(f"PLA sheets (no reference), {name}", [(NONE, one) for truth, one in sheets if not truth & known], identifier)
