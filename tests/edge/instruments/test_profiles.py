@@ -209,7 +209,7 @@ def test_where_the_axis_comes_from() -> None:
 
 def test_profiles_go_into_the_wheel_and_the_source_distribution() -> None:
     """The build puts the folder beside the modules, where the catalogue looks first."""
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    build = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
     (target,) = [to for of, to in build["wheel"]["force-include"].items() if of == "firmware_configs"]
     assert Path(raman_edge.__file__).parents[1] / target == catalogue.FOLDERS[0]
     assert "/firmware_configs" in build["sdist"]["include"]
@@ -233,8 +233,8 @@ def test_the_package_wins_over_the_checkout(tmp_path: Path) -> None:
         ("ocean-usb200", "unknown profile", "", "Did you mean ocean-usb2000?"),
         ("zzz", "unknown profile", "", "ends with .toml"),
         ("", "unknown profile", "", ""),
-        ("/nowhere/mine.toml", "cannot be read", "/nowhere/mine.toml", ""),
-        ("../tcd1304-rossel", "cannot be read", "../tcd1304-rossel", ""),
+        ("/nowhere/mine.toml", "cannot be read", str(Path("/nowhere/mine.toml")), ""),
+        ("../tcd1304-rossel", "cannot be read", str(Path("../tcd1304-rossel")), ""),
     ],
 )
 def test_an_unknown_profile_is_refused(name: str, kind: str, place: str, advice: str) -> None:
