@@ -29,7 +29,9 @@ def test_the_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (tmp_path / name).write_text(build.text(label))
     with instrument("ocean-sts", "polystyrene") as simulated:
         script = "\n".join((WITHOUT_BASELINE, f"port = {simulated.port!r}", *BLOCKS))
-        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False)
+        done = subprocess.run(
+            [sys.executable, "-X", "utf8", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Quartz\n")
     assert "SIM00001" in done.stdout
