@@ -14,7 +14,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import connection, resource_tracker
 from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
@@ -162,7 +162,7 @@ class WorkerProcess:
             self._process.start()
         theirs.close()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
-        self._ready: Future[object] = self._thread.submit(self._ours.recv)
+        self._ready: Future[object] = self._thread.submit(self._receive)
         self._under_way: list[Future[list[IdentifiedSpectrum]]] = []
 
     @property
@@ -195,8 +195,22 @@ class WorkerProcess:
 
     def _exchange(self, events: Sequence[Event]) -> list[IdentifiedSpectrum]:
         self._ours.send(events)
+        self._wait()
         results: list[IdentifiedSpectrum] = self._ours.recv()
         return results
+
+    def _receive(self) -> object:
+        """Return the next message; EOFError where the process ends without one."""
+        self._wait()
+        return self._ours.recv()
+
+    def _wait(self) -> None:
+        """Wait for a message, or for the process to end without one: EOFError.
+
+        On Windows the pipe stays open in this process if the other one ends before it has taken its end of it.
+        """
+        if self._ours not in connection.wait((self._ours, self._process.sentinel)):
+            raise EOFError
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import markers
 import pytest
 import scripted_outputs
 from raising import refused
@@ -52,6 +53,7 @@ def test_lines_are_the_records(pipe: tuple[int, int]) -> None:
     assert read_lines(pipe[0], 3) == [row.id for row in scripted_outputs.rows(3)]
 
 
+@markers.POSIX
 def test_a_file_that_is_appended_to(tmp_path: Path) -> None:
     """Where a crash or an editor left the last line of a file behind ``>>`` without newline, it gets one, and no other file does."""
     path = tmp_path / "out.jsonl"
@@ -101,6 +103,7 @@ def test_a_reader_that_stops_reading_stops_no_other(pipe: tuple[int, int], tmp_p
     assert read == [row.id for row in scripted_outputs.rows(MUCH)]
 
 
+@markers.POSIX
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_slow_reader_gets_all(pipe: tuple[int, int], *, blocking: bool) -> None:
     """More than a pipe holds arrives whole and in order, also where another process made the pipe non-blocking."""

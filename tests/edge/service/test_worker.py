@@ -225,6 +225,13 @@ def test_leaving_ends_it(opening: WorkerSettings) -> None:
     assert (children(), talking()) == ([], [])
 
 
+def test_leaving_while_it_starts_ends_it(opening: WorkerSettings) -> None:
+    """A second process that has not taken its end of the pipe yet is not waited for."""
+    with Worker(Model.open(opening.path), opening, processors=2) as worker:
+        worker.answer(Batch(EVENTS, waiting=MANY))
+    assert (children(), talking()) == ([], [])
+
+
 # As processes
 
 SCRIPT = """
