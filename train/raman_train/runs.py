@@ -247,7 +247,7 @@ def table(result: RunResult) -> str:
     )
     rows = [f"{'ranking':32} top-1  ±95 %   top-3   top-5   macro"]
     rows += [f"{f.ranking:32} {f.top1:.4f} {f.interval:.4f}  {f.top3:.4f}  {f.top5:.4f}  {f.macro_top1:.4f}" for f in result.figures]
-    others = [f"{name:32} {value:.0f}" if value > 1 else f"{name:32} {value:.4f}" for name, value in result.measured.items()]
+    others = [f"{name:32} {value:.0f}" if value.is_integer() else f"{name:32} {value:.4f}" for name, value in result.measured.items()]
     return "\n".join([head, *rows, *others])
 
 
