@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from raman_edge.matching.pack import Pack
 from raman_edge.model import model
 from raman_train import config, runs
 from raman_train.confidence import ScoredQueries
-from raman_train.data import datasets, openspecy, readers
+from raman_train.data import datasets, openspecy, readers, synthetic
 from raman_train.packs import build, measure
 
 if TYPE_CHECKING:
@@ -194,11 +195,28 @@ def test_packs_are_learned_and_never_tested() -> None:
     assert b"packs" not in msgspec.json.encode(config.read(smoke))
 
 
-def test_labels_of_the_dataset_are_not_taken_from_a_pack() -> None:
-    """A mineral that the dataset has keeps its own spectra, so that a test of unknown species stays one."""
+def test_species_that_are_kept_apart_are_not_learned_from_a_pack() -> None:
+    """Else a test of unknown species would be none."""
     taken = datasets.of_packs([packs.EVERYDAY], {"Calcite", "PS"})
     assert taken is not None
     assert not {"Calcite", "PS"} & set(taken.labels.tolist())
     assert "Silicon" in taken.labels
     with refused(LibraryError, "no such pack"):
         datasets.of_packs(["everday"], ())
+
+
+def test_a_pack_teaches_no_species_that_a_split_keeps_apart(tmp_path: Path) -> None:
+    """Polystyrene of the pack is learned where the split has it in the library, and left out where it is an unknown species."""
+    whole = synthetic.make()
+    labels = np.where(whole.labels == whole.labels[0], "PS", whole.labels)
+    dataclasses.replace(whole, labels=labels).save(tmp_path / "lab.npz")
+    seen = set()
+    for seed in range(40):
+        options = [f"data.path={tmp_path}/lab.npz", "data.protocol=open", f"data.split_seed={seed}", 'data.packs=["everyday"]']
+        chosen = runs.prepare(config.read(config.of_model("smoke"), options))
+        apart = "PS" in chosen.dataset.labels[chosen.split.unknown]
+        assert ("PS" in chosen.dataset.labels[chosen.in_packs]) is not apart
+        seen.add(bool(apart))
+        if len(seen) > 1:
+            break
+    assert seen == {True, False}

@@ -221,8 +221,8 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leave_out: tuple[str, ...] = ()
     """Specimens with a wrong label; docs/decisions/0006 lists those of RRUFF."""
     packs: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    """Library packs whose spectra are learned too, of labels that the dataset lacks; they are in no test. Unset for none, and then
-    not part of a digest."""
+    """Library packs whose spectra are learned too, but those of species that the protocol keeps apart; they are in no test. Unset for
+    none, and then not part of a digest."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -110,7 +110,8 @@ def prepare(config: Config) -> PreparedData:
     names, classes = np.unique(dataset.labels, return_inverse=True)
     split = splits.make(config.data, dataset, classes)  # of the dataset alone: the same test part with and without packs
     features, in_packs = _features(dataset, config.recipe), np.zeros(len(dataset), dtype=bool)
-    if (packs := config.data.packs) and (others := datasets.of_packs(packs, set(names.tolist()))):
+    apart = set(dataset.labels[np.concatenate([split.unknown, split.enrolled])].tolist())
+    if (packs := config.data.packs) and (others := datasets.of_packs(packs, apart)):
         dataset = datasets.merge(dataset, others)
         features = np.concatenate([features, others.features(config.recipe)])
         in_packs = np.arange(len(dataset)) >= in_packs.size

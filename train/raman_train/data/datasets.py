@@ -162,8 +162,8 @@ def load(path: Path) -> Dataset:
         raise ConfigError(msg) from error
 
 
-def of_packs(names: Sequence[str], known: Container[str]) -> Dataset | None:
-    """Return the reference spectra of library packs (names, or paths), without labels in ``known``; None if there are none.
+def of_packs(names: Sequence[str], without: Container[str]) -> Dataset | None:
+    """Return the reference spectra of library packs (names, or paths), but those of the labels ``without``; None if there are none.
 
     Raises:
         LibraryError: if a pack is missing or cannot be read.
@@ -173,7 +173,7 @@ def of_packs(names: Sequence[str], known: Container[str]) -> Dataset | None:
     rows = [
         LabelledSpectrum(spectrum, reference.label, reference.specimen, f"{name}/{reference.specimen}")
         for name, reference, spectrum in pairs
-        if reference.label not in known
+        if reference.label not in without
     ]
     return gather(rows) if rows else None
 
