@@ -1,4 +1,4 @@
-"""Files that are written: names that every system can have, and writes after which a file is complete, or as it was."""
+"""Files that are written: names that every system can have, long paths, and writes after which a file is complete, or as it was."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import os
 import re
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic, sleep
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 if sys.platform == "win32":
     import msvcrt
@@ -19,13 +20,17 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+AnyPath = TypeVar("AnyPath", str, Path)
 
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL)
 """A name that Windows takes for a device, in every folder and with every ending (Microsoft, Naming Files, Paths, and Namespaces)."""
 FORBIDDEN = re.compile(r'[<>:"|?*\x01-\x1f]')
 """Characters that no name on Windows has; what follows a colon is a hidden stream of the file before it."""
-DEVICES, VERBATIM = "\\\\.\\", "\\\\?\\"
+DEVICES, VERBATIM, VERBATIM_SHARE, SHARE = "\\\\.\\", "\\\\?\\", "\\\\?\\UNC\\", "\\\\"
+"""Beginnings of paths of Windows: a device, a path that is taken as it is and may be long, such a path of a share, a share."""
+LONGEST_PLAIN = 247
+"""Characters of a path that every function of Windows takes without the prefix for long paths: of a folder, 248 are too many."""
 MOST_NAME = 80
 """Most characters of a file name that is made from a name."""
 HELD_S = 1.0
@@ -62,6 +67,42 @@ def require_name(path: str | os.PathLike[str]) -> None:
     """Raise :class:`OSError` with the reason where this is Windows and no file of this path can be written; call it before opening one."""
     if sys.platform == "win32" and (why := windows_refusal(os.fspath(path))):
         raise OSError(errno.EINVAL, why, os.fspath(path))
+
+
+def system_path(path: AnyPath) -> AnyPath:
+    """Return a path as system calls take it; messages and results have the path as it was given.
+
+    On Windows a prefix lets it be longer than 260 characters, and be the name of a device, such as the file ``aux.csv`` that a program on
+    another system wrote into a share: without the prefix, opening it would wait for a serial port.
+    """
+    if sys.platform != "win32":
+        return path
+    text = os.fspath(path)
+    full = _full(text)
+    return type(path)(long_path(full)) if len(full) > LONGEST_PLAIN or windows_refusal(text) else path
+
+
+def long_path(path: str) -> str:
+    """Return an absolute Windows path with the prefix for long paths."""
+    if path.startswith(VERBATIM):
+        return path
+    return VERBATIM_SHARE + path.removeprefix(SHARE) if path.startswith(SHARE) else VERBATIM + path
+
+
+def _full(path: str) -> str:
+    """Return the absolute form of a Windows path; :func:`os.path.abspath` makes a device of ``aux.csv``."""
+    drive, rest = ntpath.splitdrive(path)
+    if drive.endswith(":") and not rest.startswith(("\\", "/")):  # relative to the current folder of that drive
+        return ntpath.normpath(ntpath.join(os.path.abspath(drive), rest))  # noqa: PTH100 - asks Windows for that folder
+    return ntpath.normpath(ntpath.join(os.getcwd(), path))  # noqa: PTH109 - Path would have to be made a text again
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a file without links; of one whose links the system cannot follow, with them."""
+    try:
+        return os.path.realpath(path)
+    except OSError:  # a network drive of Windows, or under Wine a long path
+        return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 
 def file_stem(name: str) -> str:
@@ -104,11 +145,11 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     Raises :class:`OSError`, also for writes of the block; no file is left behind then.
     """
     require_name(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = system_path(path.with_name(f".{path.name}.{os.getpid()}.part"))
     try:
         with part.open("wb") as file:
             yield file
-        _replace(part, path)
+        _replace(part, system_path(path))
     finally:
         with suppress(OSError):
             part.unlink()

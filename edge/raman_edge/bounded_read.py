@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from raman_edge.atomic_write import require_name
+from raman_edge.atomic_write import require_name, system_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +52,9 @@ def without_waiting(path: str, flags: int) -> int:
     """Open a file, as the ``opener`` of :func:`open`: a pipe without a writer is empty, instead of waiting for one."""
     require_name(path)  # opening a device of Windows may wait for ever
     try:
-        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        fd = os.open(system_path(path), flags | getattr(os, "O_NONBLOCK", 0))
     except PermissionError as error:
-        if os.path.isdir(path):  # noqa: PTH112 - as typed
+        if os.path.isdir(system_path(path)):  # noqa: PTH112 - as typed
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from error  # Windows calls it a lack of permission
         raise
     if hasattr(os, "O_NONBLOCK"):

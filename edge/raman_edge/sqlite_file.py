@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from raman_edge.errors import RamanEdgeError
 
+LONG_PATHS = "&vfs=win32-longpath"
+"""What of sqlite takes paths of more than 1040 bytes, on Windows (https://www.sqlite.org/vfs.html)."""
 BUSY_S = 10.0
 """How long a statement waits for another process's write, s."""
 STEPS_AT_ONCE = 20_000
@@ -137,7 +139,10 @@ class QueryBudget:
 def address(path: Path, how: str) -> str:
     """Return the URI by which sqlite opens the file; :class:`OSError` for a name that Windows cannot have."""
     atomic_write.require_name(path)
-    return f"file:{quote(os.fsencode(path.absolute()))}?{how}"
+    place = atomic_write.system_path(path.absolute())
+    if str(place).startswith(atomic_write.VERBATIM):
+        how += LONG_PATHS
+    return f"file:{quote(os.fsencode(place))}?{how}"
 
 
 def connect(
@@ -277,7 +282,7 @@ def look_into(path: Path, query: str) -> DatabaseFacts:
                 return replace(seen, problem="it is a pipe or a device")
             write_ahead = file.read(19)[18:] == b"\2"  # sqlite.org/fileformat2.html, section 1.3
         budget = QueryBudget()
-        budget.refill(path.stat().st_size)
+        budget.refill(atomic_write.system_path(path).stat().st_size)
         with closing(connect(_untouched(path), longest=2**20, timeout=1.0, budget=budget)) as connection:
             application, schema = (connection.execute(f"PRAGMA {fact}").fetchone()[0] for fact in ("application_id", "user_version"))
             tables = count(connection, "sqlite_master", MOST_ITEMS)
@@ -295,7 +300,7 @@ def _untouched(path: Path) -> str:
 
     A read-only connection creates the log and its index where they are missing; an immutable one does not.
     """
-    used = all(path.with_name(f"{path.name}{end}").exists() for end in ("-wal", "-shm"))
+    used = all(atomic_write.system_path(path.with_name(f"{path.name}{end}")).exists() for end in ("-wal", "-shm"))
     return address(path, "mode=ro" if used else "mode=ro&immutable=1")
 
 

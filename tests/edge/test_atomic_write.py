@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,3 +129,54 @@ def _broken_off(path: Path, error: BaseException) -> None:
     with atomic_write.written(path) as file:
         file.write(b"ne")
         raise error
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (r"C:\Spectra\a.csv", r"\\?\C:\Spectra\a.csv"),
+        (r"\\server\share\a.csv", r"\\?\UNC\server\share\a.csv"),
+        (r"\\?\C:\a.csv", r"\\?\C:\a.csv"),
+    ],
+)
+def test_long_paths_of_windows_have_a_prefix(path: str, expected: str) -> None:
+    """A drive letter, a share, and a path that has the prefix already."""
+    assert atomic_write.long_path(path) == expected
+
+
+def test_links_that_cannot_be_followed_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the system about a path of a network drive, or of Wine about a long one, is no failure of a run."""
+
+    def realpath(path: str) -> str:
+        raise OSError(errno.EIO, "More data available", path)
+
+    assert atomic_write.real_path(tmp_path / "a") == os.path.realpath(tmp_path / "a")
+    monkeypatch.setattr(os.path, "realpath", realpath)
+    assert atomic_write.real_path(tmp_path / "x" / ".." / "a") == str(tmp_path / "a")
+
+
+LONG = "\\".join(["d" * 40] * 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (r"C:\data\a.csv", r"C:\data\a.csv"),
+        (rf"C:\{LONG}\a.csv", rf"\\?\C:\{LONG}\a.csv"),
+        (rf"C:/{LONG}/x/../a.csv", rf"\\?\C:\{LONG}\a.csv"),
+        (rf"\\server\share\{LONG}", rf"\\?\UNC\server\share\{LONG}"),
+        (rf"\\?\C:\{LONG}", rf"\\?\C:\{LONG}"),
+        (LONG, rf"\\?\D:\work\{LONG}"),
+        ("d" * 239, "d" * 239),
+        ("d" * 240, rf"\\?\D:\work\{'d' * 240}"),  # short as it is typed, too long with the current folder
+        (rf"\{LONG}", rf"\\?\D:\{LONG}"),
+        ("", ""),
+    ],
+)
+def test_a_path_that_is_too_long_for_windows_has_a_prefix(path: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all of it, also of a relative one; other paths and other systems have none."""
+    monkeypatch.setattr(os, "getcwd", lambda: r"D:\work")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert atomic_write.system_path(path) == path
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert atomic_write.system_path(path) == expected

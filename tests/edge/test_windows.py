@@ -6,11 +6,13 @@ import ast
 import os
 import sys
 import tomllib
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
 import build
 import pytest
+from raman_edge.atomic_write import system_path
 from raman_edge.bounded_read import bounded
 from raman_edge.calibration import standards, store
 from raman_edge.cli.output import new_file
@@ -24,8 +26,7 @@ from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
 from raman_edge.service.settings import Settings
 from raman_edge.settings import toml
 from raman_edge.sources.files import FileSource, read_file
-from raman_edge.sources.windows import system_path
-from raman_edge.spectrum import Spectrum
+from raman_edge.spectrum import Fault, Spectrum
 from raman_edge.wording import quoted, with_plain_paths
 from watched_folder import once
 
@@ -84,6 +85,63 @@ def test_a_spectrum_named_like_a_device_is_identified_on_windows(tmp_path: Path)
     (seen,) = once(tmp_path)
     assert isinstance(seen, Spectrum)
     place.unlink()
+
+
+def everywhere_else(monkeypatch: pytest.MonkeyPatch, typed: Path, stored: Path) -> None:
+    """Let system calls use ``stored`` for each path below ``typed``, as they use the prefix for a long path of Windows."""
+
+    def moved(path: str | Path) -> str | Path:
+        return type(path)(os.fspath(path).replace(os.fspath(typed), os.fspath(stored)))
+
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("raman_edge.") and hasattr(module, "system_path"):
+            monkeypatch.setattr(module, "system_path", moved)
+
+
+@pytest.mark.parametrize("writer", [name for name in WRITERS if name not in {"recording", "command"}])
+def test_each_writer_writes_where_the_system_path_is(writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No system call gets the path as it was typed, which may be too long for Windows."""
+    typed, stored = tmp_path / "typed", tmp_path / "stored"
+    (stored / "below").mkdir(parents=True)
+    everywhere_else(monkeypatch, typed, stored)
+    with ExitStack() as stack:
+        if hasattr(opened := WRITERS[writer](typed / "below" / "it"), "__exit__"):
+            stack.push(opened)
+    assert (stored / "below" / "it").is_file()
+    assert not typed.exists()
+
+
+def test_new_files_are_written_where_the_system_path_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of a command appears there, and a recording without its instrument is removed there."""
+    typed, stored = tmp_path / "typed", tmp_path / "stored"
+    stored.mkdir()
+    everywhere_else(monkeypatch, typed, stored)
+    with pytest.raises(TypeError):
+        WRITERS["recording"](typed / "recording")  # its spectrometer is None, which no `with` takes
+    with new_file(typed / "report.html", "-o") as file:
+        file.write(b"content")
+    assert [(path.name, path.read_bytes()) for path in stored.iterdir()] == [("report.html", b"content")]
+    assert not typed.exists()
+
+
+def test_a_folder_is_watched_where_the_system_path_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read and failed ones moved there; results have the paths as they were typed."""
+    typed, stored = tmp_path / "typed", tmp_path / "stored"
+    for folder in ("in", "in/below", "failed"):
+        (stored / folder).mkdir(parents=True)
+    (stored / "in" / "below" / "good.csv").write_text(build.text())
+    (stored / "in" / "bad.csv").write_text("no spectrum\n")
+    everywhere_else(monkeypatch, typed, stored)
+    found = once(typed / "in", move_failed=str(typed / "failed"))
+    assert {(type(value), value.origin.path) for value in found} == {
+        (Spectrum, str(typed / "in" / "below" / "good.csv")),
+        (Fault, str(typed / "in" / "bad.csv")),
+    }
+    assert [file.name for file in (stored / "failed").iterdir()] == ["bad.csv"]
+    assert [file.name for file in (stored / "in").iterdir()] == ["below"]
+    (one,) = FileSource([str(typed / "in" / "below")])
+    assert one.origin.path == str(typed / "in" / "below" / "good.csv")
+    assert not typed.exists()
 
 
 def test_a_calibration_of_an_instrument_named_like_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from raman_edge.atomic_write import system_path
 from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 
@@ -81,7 +82,7 @@ def find(name: str) -> Standard:
     for standard in STANDARDS:
         if standard.name == ALIASES.get(wanted, wanted):
             return standard
-    if name and Path(name).is_file():
+    if name and Path(system_path(name)).is_file():
         return read_file(Path(name))
     names = ", ".join(one.name for one in STANDARDS)
     raise ConfigError(kind="unknown standard", got=f"{name!r}", expected=f"one of {names}, or a file of lines")

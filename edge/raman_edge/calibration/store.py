@@ -55,7 +55,7 @@ def place_for(instrument: str, model: str | None) -> Path:
     On Windows and macOS also where the serial number of another instrument differs in upper and lower case only.
     """
     path = path_of(instrument)
-    if not path.is_file():
+    if not _is_file(path):
         return path
     try:
         found = read(path)
@@ -68,9 +68,13 @@ def place_for(instrument: str, model: str | None) -> Path:
 def of_device(serial: str, model: str | None) -> Calibration | None:
     """Return the calibration of a device, None where it has none; one of another model with the same serial number is not its own."""
     for path in (path_of(serial), path_of(f"{model or ''} {serial}")):
-        if path.is_file() and (found := read(path)).is_of_model(model) and not _differs_in_case(found, serial):
+        if _is_file(path) and (found := read(path)).is_of_model(model) and not _differs_in_case(found, serial):
             return found
     return None
+
+
+def _is_file(path: Path) -> bool:
+    return atomic_write.system_path(path).is_file()
 
 
 def _differs_in_case(calibration: Calibration, instrument: str) -> bool:
@@ -105,7 +109,7 @@ def write(calibration: Calibration, path: Path) -> Path | None:
     """
     data = msgspec.json.format(msgspec.json.encode(_Stored(calibration.id, calibration)), indent=1)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write.system_path(path.parent).mkdir(parents=True, exist_ok=True)
         kept = _set_aside(path)
         with atomic_write.written(path) as file:
             file.write(data + b"\n")
@@ -116,16 +120,16 @@ def write(calibration: Calibration, path: Path) -> Path | None:
 
 def _set_aside(path: Path) -> Path | None:
     """Copy what lies at ``path`` to the earlier ones; None where nothing does."""
-    if not path.is_file():
+    if not _is_file(path):
         return None
-    data = path.read_bytes()
+    data = atomic_write.system_path(path).read_bytes()
     try:
         was = read(path)
         name = f"{path.stem}.{was.made:%Y%m%dT%H%M%SZ}.{was.id[:8]}"
     except CalibrationError:
         name = f"{path.stem}.unreadable.{hashlib.sha256(data).hexdigest()[:8]}"
     kept = path.parent / EARLIER / f"{name}.json"
-    kept.parent.mkdir(exist_ok=True)
+    atomic_write.system_path(kept.parent).mkdir(exist_ok=True)
     with atomic_write.written(kept) as file:
         file.write(data)
     return kept
@@ -148,7 +152,9 @@ def kept(instrument: str | None = None) -> Iterator[StoredCalibration]:
     """
     found = []
     for place in (folder(), folder() / EARLIER):
-        for path in place.glob("*.json") if place.is_dir() else ():
+        listed = atomic_write.system_path(place)
+        for name in sorted(file.name for file in listed.glob("*.json")) if listed.is_dir() else ():
+            path = place / name
             try:
                 one = StoredCalibration(read(path), path, in_use=place == folder())
             except CalibrationError:
@@ -212,7 +218,7 @@ def remove(wanted: str) -> tuple[StoredCalibration, Path | None]:
 
 def _delete(path: Path) -> None:
     try:
-        path.unlink()
+        atomic_write.system_path(path).unlink()
     except OSError as error:
         raise CalibrationError(kind="cannot remove the calibration", place=f"{str(path)!r}", cause=f"{error.strerror}") from error
 
@@ -243,10 +249,10 @@ def find(wanted: str, model: str | None = None) -> Calibration:
     Where instruments of several models have that name, ``model`` (vendor and model) selects one; without it, the name is refused.
     """
     path = Path(wanted)
-    if path.is_file():
+    if _is_file(path):
         return read(path)
     at = path_of(wanted)
-    if not at.is_file():
+    if not _is_file(at):
         try:
             return named(wanted).calibration
         except CalibrationError:

@@ -27,6 +27,7 @@ from rich.text import Text
 from raman_edge import records, wording
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.api import calibrate, watch
+from raman_edge.atomic_write import system_path
 from raman_edge.cli import demo_samples as samples
 from raman_edge.cli import opening
 from raman_edge.cli import options as shared
@@ -145,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
     if options.svg is not None:
         state = replace(story.pictured or screen.state, now=datetime.now().astimezone())
         try:
-            options.svg.write_text(svg(render(state, *SIZE), "raman-edge"), encoding="utf-8")
+            system_path(options.svg).write_text(svg(render(state, *SIZE), "raman-edge"), encoding="utf-8")
         except OSError as error:
             raise OutputError(kind="cannot write the picture", place=repr(str(options.svg)), cause=str(error.strerror)) from error
     console = Console(file=sys.stdout if on_screen else sys.stderr, highlight=False, width=None if on_screen else WIDTH)

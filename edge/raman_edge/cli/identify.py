@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import raman_edge
 from raman_edge import records
+from raman_edge.atomic_write import system_path
 from raman_edge.cli import opening
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, new_file, say, write
@@ -98,8 +99,9 @@ def _example(folder: str) -> str:
     copy = Path(folder) / EXAMPLE.name
     content = EXAMPLE.read_bytes()
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if copy.exists() and copy.read_bytes() != content:
+        file_path = system_path(copy)
+        file_path.parent.mkdir(parents=True, exist_ok=True)
+        if file_path.exists() and file_path.read_bytes() != content:
             raise OutputError(kind="exists already", place=repr(str(copy)), advice="Give another folder with --example")
         with new_file(copy, "--example") as file:
             file.write(content)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.atomic_write import windows_refusal
+from raman_edge.atomic_write import system_path, windows_refusal
 from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
 from raman_edge.cli.instruments import ROW, byte_rows
@@ -291,8 +291,8 @@ def run_new(options: argparse.Namespace) -> int:
     text = draft.page(facts, sight)
     profile = validate.convert(toml.parse(text.encode(), str(path)))
     frames = [event for event in codecs.of(profile.frame, streaming=profile.streams).feed(data) if isinstance(event, codecs.RawFrame)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
+    system_path(path.parent).mkdir(parents=True, exist_ok=True)
+    with system_path(path).open("x", encoding="utf-8") as file:
         file.write(text)
     if as_json(options):
         write_json({"v": 1, "profile": options.name, "file": str(path), "values": sight.values, "spectra": len(frames), "baud": baud})

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.cli import journal_options as choose
 from raman_edge.cli import options as shared
 from raman_edge.cli import record_text
@@ -139,7 +140,8 @@ def run_export(options: argparse.Namespace) -> int:
 
                 lines = journal_records.table(lines)
         if options.out:
-            if options.out.exists() and options.out.samefile(journal.path):
+            there = system_path(options.out)
+            if there.exists() and there.samefile(system_path(journal.path)):
                 raise OutputError(kind="is the journal itself", place=repr(str(options.out)), advice="Give another file with --out")
             with new_file(options.out, "--out") as file:
                 file.writelines(line.encode() + b"\n" for line in lines)

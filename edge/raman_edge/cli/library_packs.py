@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration.calibration import applied
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
@@ -48,7 +49,7 @@ def make_pack(options: argparse.Namespace) -> int:
     if not made.spectra:
         say(f"no spectrum in {str(folder)!r}; no pack was made")
         return NOTHING_DONE
-    out.parent.mkdir(parents=True, exist_ok=True)
+    system_path(out.parent).mkdir(parents=True, exist_ok=True)
     made.save(out)
     labels = sorted({one.label for one in made.contents.references})
     if as_json(options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.cli import journal_options as choose
 from raman_edge.cli import opening
 from raman_edge.cli import options as shared
@@ -80,9 +81,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(out: Path, journal: Journal, *, force: bool) -> None:
     """Refuse to overwrite a file, before anything is read."""
-    if out == STANDARD_OUTPUT or not out.exists():
+    if out == STANDARD_OUTPUT or not system_path(out).exists():
         return
-    if out.samefile(journal.path):
+    if system_path(out).samefile(system_path(journal.path)):
         raise OutputError(kind="is the journal itself", place=repr(str(out)), advice="Give another file with -o")
     if not force:
         raise OutputError(kind="exists already", place=repr(str(out)), advice="Replace it with --force, or give another file with -o")

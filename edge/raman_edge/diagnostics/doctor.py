@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from raman_edge import __version__
+from raman_edge.atomic_write import real_path, system_path
 from raman_edge.calibration import store
 from raman_edge.diagnostics import verify_model
 from raman_edge.errors import CalibrationError, ConfigError
@@ -248,19 +249,19 @@ def calibrated(found: Calibration, now: datetime) -> Finding:
 
 def journal(settings: DoctorSettings) -> Iterator[Finding]:
     """Check the place of the journal, its disk, its records, and which processes have it open."""
-    path = settings.journal
-    place = next(folder for folder in path.absolute().parents if folder.is_dir())
-    if path.is_dir():
+    path, file = settings.journal, system_path(settings.journal)
+    place = next(folder for folder in file.absolute().parents if folder.is_dir())
+    if file.is_dir():
         yield wrong("journal", f"{path} is a folder", "name a file in it with --journal")
-    elif not os.access(place, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    elif not os.access(place, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
         yield wrong("journal", f"{path} cannot be written by this user", ELSEWHERE)
     elif is_network(str(place)):
         todo = f"{ELSEWHERE} on a local disk: several programs cannot share a write-ahead log over a network"
         yield wrong("journal", f"{path} lies on a network file system", todo)
     else:
-        yield ok("journal", f"{path}{'' if path.exists() else ', which `watch` makes'}; can be written")
-    facts, now = (look_into(path, RECORDS) if path.is_file() else None), datetime.now(UTC)
-    yield disk(shutil.disk_usage(place).free, bytes_a_day(path.stat().st_size, facts.rows, now) if facts else None)
+        yield ok("journal", f"{path}{'' if file.exists() else ', which `watch` makes'}; can be written")
+    facts, now = (look_into(path, RECORDS) if file.is_file() else None), datetime.now(UTC)
+    yield disk(shutil.disk_usage(place).free, bytes_a_day(file.stat().st_size, facts.rows, now) if facts else None)
     if facts:
         yield records(facts, now)
         if psutil:
@@ -304,7 +305,7 @@ def records(facts: DatabaseFacts, now: datetime) -> Finding:
 
 def processes_with(path: Path) -> Iterator[int]:
     """Give the processes that have a file open, as far as this user may see them."""
-    name = os.path.realpath(path)
+    name = real_path(path)
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if any(file.path == name for file in process.open_files()):

@@ -201,7 +201,8 @@ class Recorder:
     def __enter__(self) -> Self:
         try:
             atomic_write.require_name(self._path)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            self._file = os.open(atomic_write.system_path(self._path), flags, 0o666)
         except OSError as error:
             msg = f"the recording cannot be written to {str(self._path)!r}: {error.strerror}; name a new file"
             raise ConfigError(msg) from error
@@ -266,7 +267,7 @@ class Recorder:
 
     def _abandon(self) -> None:
         os.close(self._file)
-        self._path.unlink(missing_ok=True)
+        atomic_write.system_path(self._path).unlink(missing_ok=True)
 
     def _write(self, entry: Entry) -> None:
         rest = encode(entry)

@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from raman_edge import sqlite_file
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import JournalDamaged, JournalError, JournalUnavailable
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ class Database:
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
+        self._file = system_path(path)
         self._create = create
         self._connection: sqlite3.Connection | None = None
         self._place: Place | None = None
@@ -195,17 +197,17 @@ class Database:
         if self._connection is None:
             self._connection = self._connect()
             self._tables = None
-            self._place = _place(self.path)
-            self._logs = {log: _place(log) for log in (_beside(self.path, "-wal"), _beside(self.path, "-shm"))}
+            self._place = _place(self._file)
+            self._logs = {log: _place(log) for log in (_beside(self._file, "-wal"), _beside(self._file, "-shm"))}
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
         if self._create:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        elif not self.path.exists():
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        elif not self._file.exists():
             advice = "`raman-edge watch` creates one; --journal names another"
             raise JournalError(kind="not found", place=f"journal {str(self.path)!r}", advice=advice)
-        writable = self._create or (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
+        writable = self._create or (os.access(self._file, os.W_OK) and os.access(self._file.parent, os.W_OK))
         how = f"mode={'rwc' if self._create else 'rw'}" if writable else self._read_only()
         where = sqlite_file.address(self.path, how)
         connection = sqlite_file.connect(where, longest=JOURNAL.longest_row, budget=self._budget, check_same_thread=False)
@@ -218,13 +220,13 @@ class Database:
 
     def _read_only(self) -> str:
         """Return how sqlite opens a write-protected journal: as immutable where it has no log."""
-        log = _beside(self.path, "-wal")
+        log = _beside(self._file, "-wal")
         return "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
 
     def _size(self) -> int:
         """Return the bytes of the file and its log, as far as they are there."""
         size = 0
-        for path in (self.path, _beside(self.path, "-wal")):
+        for path in (self._file, _beside(self._file, "-wal")):
             with suppress(OSError):
                 size += path.stat().st_size
         return size
@@ -240,7 +242,7 @@ class Database:
 
         Pending statements belong to records in that file.
         """
-        if _place(self.path) != self._place:
+        if _place(self._file) != self._place:
             self._pending.clear()
             self._take_log(connection)
             raise JournalUnavailable(

@@ -158,7 +158,7 @@ class Pack:
             data = _embeddings(key, made)
             # A cache that cannot be written still serves; the embeddings are then computed at every start.
             with suppress(LibraryError, OSError):
-                places[-1].parent.mkdir(parents=True, exist_ok=True)
+                atomic_write.system_path(places[-1].parent).mkdir(parents=True, exist_ok=True)
                 _write(places[-1], data, "cache")
         return made, left_out
 
@@ -231,7 +231,7 @@ def find(name: str) -> Path:
     if is_path(name):
         return Path(name)
     path = user_folder() / f"{name}{END}"
-    if not path.exists():
+    if not atomic_write.system_path(path).exists():
         raise LibraryError(
             kind="no such pack", place="packs", got=repr(name), expected=f"{', '.join(installed())}, or the path of a file …{END}",
             advice="`raman-edge library packs` lists the packs",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import numpy as np
 
-from raman_edge import __version__, sqlite_file
+from raman_edge import __version__, atomic_write, sqlite_file
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library, Reference
@@ -182,8 +182,9 @@ class UserLibrary:
         """
         with _explained(path, "opened"):
             if create:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and (size := path.stat().st_size) > MAX_BYTES:
+                atomic_write.system_path(path.parent).mkdir(parents=True, exist_ok=True)
+            file = atomic_write.system_path(path)
+            if file.exists() and (size := file.stat().st_size) > MAX_BYTES:
                 raise LibraryError(
                     kind="too large", place=_place(path), got=f"{size / 2**20:.0f} MiB", expected=f"at most {MAX_BYTES / 2**20:.0f} MiB"
                 )

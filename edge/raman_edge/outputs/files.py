@@ -83,7 +83,7 @@ class AppendOnlyFile:
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
         atomic_write.require_name(self._path)
-        with self._path.open("a+b", buffering=0) as file, atomic_write.locked(file):
+        with atomic_write.system_path(self._path).open("a+b", buffering=0) as file, atomic_write.locked(file):
             yield file
 
     def _mended(self, file: FileIO, lines: Sequence[bytes]) -> int:
@@ -142,7 +142,7 @@ def _sync_name(path: Path) -> None:
     """Make a new file's name survive a power cut, where the system can."""
     if os.name != "posix":
         return
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = os.open(atomic_write.system_path(path.parent), os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
@@ -250,7 +250,8 @@ def file_of(spec: str) -> Path:
     path = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow a link that is rotated
     if not name or "\0" in name:
         raise ConfigError(kind="no file name", place=f"output {spec!r}", expected=f"{kind}:FILE")
-    if path.exists() and not path.is_file():
+    there = atomic_write.system_path(path)
+    if there.exists() and not there.is_file():
         expected = "a file to append to; the output `stdout` writes to a pipe"
         raise ConfigError(kind="a folder or a device", place=f"output {spec!r}", expected=expected)
     return path

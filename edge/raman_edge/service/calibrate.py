@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from raman_edge.acquisition.acquisition import Acquisition
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration import making, store
 from raman_edge.calibration.calibration import model_of, serial_of
 from raman_edge.calibration.making import StandardSpectrum
@@ -196,7 +197,7 @@ def save_calibration(calibration: Calibration, path: Path | None = None) -> Save
 
 def _moved(calibration: Calibration, path: Path) -> float | None:
     try:
-        before = store.read(path) if path.is_file() else None
+        before = store.read(path) if system_path(path).is_file() else None
     except CalibrationError:
         return None
     if before is None or before.instrument != calibration.instrument:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import OutputError
 from raman_edge.sources.scan import lies_within
 from raman_edge.spectrum import LEFT_OUT, Fault
@@ -228,7 +229,7 @@ def _write(into: Path, reading: Reading) -> Path:
     text = "\n".join(_lines(reading)) + "\n"
     for path in _free(into, reading.spectrum):
         try:
-            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+            with system_path(path).open("x", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
         except FileExistsError:
             continue

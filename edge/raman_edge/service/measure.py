@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from raman_edge.acquisition import darks
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import LONGEST_S, Plan
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration import store
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import ConfigError, JournalError, JournalUnavailable
@@ -214,7 +215,7 @@ def calibration_for(
         found = store.of_device(name, model)
         return None if found is None else store.fitting(found, None, model, now)
     found = store.for_instrument(None if named is None else os.fspath(named), serial, model, now)
-    if found is None and serial is not None and (path := store.path_of(serial)).is_file():
+    if found is None and serial is not None and system_path(path := store.path_of(serial)).is_file():
         note(f"the calibration {str(path)!r} is of {store.read(path).model!r} with the same serial number and is not used for {model!r}")
     if found is not None and serial is not None and found.model is None:
         note(f"the calibration of {found.instrument!r} names no vendor and model: calibrate again to bind it to {model!r}")
@@ -225,7 +226,7 @@ def _dark(text: str) -> Literal["none", "take", "auto"] | Dark:
     if text in DARKS:
         return DARKS[text]
     path = Path(text)
-    if not path.is_file():
+    if not system_path(path).is_file():
         raise ConfigError(kind="no such dark", place="--dark", got=repr(text), expected="take, auto, none, or a file of --save-dark")
     return darks.read(path)
 

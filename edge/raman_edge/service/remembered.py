@@ -113,7 +113,7 @@ def path() -> Path:
 def load() -> tuple[RememberedInstrument, ...]:
     """Return the instruments, () where there is no file; :class:`ConfigError` with line and key for every mistake."""
     file = path()
-    if not file.is_file():
+    if not atomic_write.system_path(file).is_file():
         return ()
     document = toml.read(file)
     found = toml.convert(document, _Instruments).instrument
@@ -247,9 +247,9 @@ def named(name: str) -> RememberedInstrument:
 
 def _change(changed: Callable[[tuple[RememberedInstrument, ...]], list[RememberedInstrument]]) -> None:
     """Read, change and write the file while no other process does."""
-    file = Path(os.path.realpath(path()))
+    file = Path(atomic_write.real_path(path()))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write.system_path(file.parent).mkdir(parents=True, exist_ok=True)
         with _locked(file.with_name(f".{file.name}.lock")):
             data = encoded(changed(load()))
             with atomic_write.written(file) as target:
@@ -266,7 +266,7 @@ def _change(changed: Callable[[tuple[RememberedInstrument, ...]], list[Remembere
 @contextmanager
 def _locked(lock: Path) -> Iterator[None]:
     """Hold a lock that other processes wait for; the system releases it where this one is killed."""
-    with lock.open("ab") as file, atomic_write.locked(file):
+    with atomic_write.system_path(lock).open("ab") as file, atomic_write.locked(file):
         yield
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration import store
 from raman_edge.errors import CalibrationError, ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
 from raman_edge.journal import Journal
@@ -194,8 +195,9 @@ def scan_rules(settings: Settings, journal: Path, calibration: Calibration | Non
     for stream in (1, 2):
         with suppress(OSError):  # closed
             ignored.append(os.fstat(stream))
-    if settings.move_failed is not None and Path(settings.require_folder()).exists():  # else opening the folder reports that it is missing
-        ignored.append(_folder_for_failed(Path(settings.move_failed), settings.require_folder()))
+    watched = system_path(settings.require_folder())
+    if settings.move_failed is not None and Path(watched).exists():  # else opening the folder reports that it is missing
+        ignored.append(_folder_for_failed(Path(settings.move_failed), watched))
     return ScanRules(
         settings.match or ("*",),
         poll_s=settings.poll_s,
@@ -220,8 +222,9 @@ def _newest(backlog: str | None) -> int | None:
 def _folder_for_failed(path: Path, watched: str) -> os.stat_result:
     """Make the folder that failed files are moved to, where there is none."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        status = path.stat()
+        folder = system_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        status = folder.stat()
         same = os.path.samestat(status, os.stat(watched))  # noqa: PTH116 - the folder as it was given
     except OSError as error:
         raise ConfigError(

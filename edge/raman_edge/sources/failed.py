@@ -25,6 +25,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.sources.scan import STAGE, Signature, candidate_at
 from raman_edge.sources.stability import OpenWriter, writer_of
 from raman_edge.sources.windows import open_to_read
@@ -105,17 +106,18 @@ def move(candidate: FileCandidate, folder: str, sha256: str | None = None, *, le
     if candidate_at(path) != candidate:
         return None
     try:
-        stage = tempfile.mkdtemp(prefix=STAGE, dir=os.path.dirname(path) or ".")  # noqa: PTH120 - paths stay text, as names may be any bytes
+        beside = os.path.dirname(path) or "."  # noqa: PTH120 - paths stay text, as names may be any bytes
+        stage = tempfile.mkdtemp(prefix=STAGE, dir=system_path(beside))
     except FileNotFoundError:
         return None
     try:
         held = os.path.join(stage, os.path.basename(path))  # noqa: PTH118, PTH119 - as above
-        os.rename(path, held)  # noqa: PTH104 - as above
+        os.rename(system_path(path), system_path(held))  # noqa: PTH104 - as above
         if not _is_the_one(held, candidate, sha256, leases=leases):
             return None
         return _delivered(held, folder, sha256)
     except FileNotFoundError:
-        if not Path(folder).is_dir():
+        if not Path(system_path(folder)).is_dir():
             raise
         return None  # the file has gone, or another run has given it back
     finally:
@@ -125,18 +127,19 @@ def move(candidate: FileCandidate, folder: str, sha256: str | None = None, *, le
 def give_back(stage: str) -> None:
     """Put what is in a private folder back beside it, never over another file, and remove the folder."""
     try:
-        names = os.listdir(stage)  # noqa: PTH208 - paths stay text
+        names = os.listdir(system_path(stage))  # noqa: PTH208 - paths stay text
     except OSError:
         return  # another run has done it
     for name in names:
         with suppress(FileNotFoundError):
             _placed(os.path.join(stage, name), os.path.dirname(stage), name, None)  # noqa: PTH118, PTH120 - as above
     with suppress(OSError):
-        os.rmdir(stage)  # noqa: PTH106 - as above
+        os.rmdir(system_path(stage))  # noqa: PTH106 - as above
 
 
 def rename_new(source: str, target: str) -> None:
     """Rename a file; :class:`FileExistsError` where ``target`` exists, which :func:`os.rename` would replace on POSIX."""
+    source, target = system_path(source), system_path(target)
     if sys.platform == "win32":
         os.rename(source, target)  # noqa: PTH104 - as above
         return
@@ -188,21 +191,21 @@ def _delivered(held: str, folder: str, sha256: str | None) -> str | None:
         if error.errno != errno.EXDEV:
             raise
     before = candidate_at(held)
-    fd, copy = tempfile.mkstemp(prefix=STAGE, dir=folder)
+    fd, copy = tempfile.mkstemp(prefix=STAGE, dir=system_path(folder))
     try:
-        with Path(held).open("rb") as source, os.fdopen(fd, "wb") as target:
+        with Path(system_path(held)).open("rb") as source, os.fdopen(fd, "wb") as target:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
-        shutil.copystat(held, copy)
+        shutil.copystat(system_path(held), system_path(copy))
         if candidate_at(held) != before:  # a process had it open all the time, unseen
             return None
         placed = _placed(copy, folder, name, sha256)
     finally:
         with suppress(OSError):
-            os.unlink(copy)  # noqa: PTH108 - as above
+            os.unlink(system_path(copy))  # noqa: PTH108 - as above
     _sync(folder)
-    os.unlink(held)  # noqa: PTH108 - as above
+    os.unlink(system_path(held))  # noqa: PTH108 - as above
     return placed
 
 
@@ -266,7 +269,7 @@ def _linked(source: str, target: str) -> int:
 def _sync(folder: str) -> None:
     """Make the names in a folder durable, where that can be done."""
     with suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY)
+        fd = os.open(system_path(folder), os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:

@@ -12,10 +12,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from raman_edge import formats
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import CalibrationError, SourceUnavailable, SpectrumError
 from raman_edge.formats import MAX_BYTES
 from raman_edge.sources.scan import is_candidate_name
-from raman_edge.sources.windows import system_path
 from raman_edge.spectrum import OTHER_METHOD, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.sources import Batch
 from raman_edge.sources.stability import OpenWriter, Readiness
 
@@ -170,7 +171,7 @@ class PollSchedule:
 def changed(folders: Mapping[str, int]) -> bool:
     """Whether a name came or went in any of ``folders`` (path → modification time, ns) since it was listed."""
     try:
-        return any(Path(folder).stat().st_mtime_ns != before for folder, before in folders.items())
+        return any(Path(system_path(folder)).stat().st_mtime_ns != before for folder, before in folders.items())
     except OSError:
         return True
 

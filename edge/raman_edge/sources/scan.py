@@ -14,12 +14,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from raman_edge.atomic_write import real_path, system_path
 from raman_edge.errors import SourceUnavailable
 from raman_edge.formats import MAX_BYTES
-from raman_edge.sources.windows import is_remote, system_path
+from raman_edge.sources.windows import is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.formats.shift import AxisOption
@@ -102,7 +103,7 @@ class ScanRules:
         found = set(self.ignore)
         for path in self.written:
             with suppress(OSError):  # not written yet, or rotated away
-                status = os.stat(path)  # noqa: PTH116 - paths stay text, as names may be any bytes
+                status = os.stat(system_path(path))  # noqa: PTH116 - paths stay text, as names may be any bytes
                 found.add((status.st_dev, status.st_ino))
         return frozenset(found)
 
@@ -173,29 +174,39 @@ def _enter(
     changed = os.stat(system_path(folder)).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
     found.folders[folder] = changed if abs(time.time_ns() - changed) > RACY_NS else -1
     below = []
-    with os.scandir(system_path(folder)) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if _is_watched(entry, found, ours):
-                    below.append(entry.path)
-            elif (why := _why_ignored(entry.name)) or not entry.is_file(follow_symlinks=False):
-                if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
-                    found.ignored[why or "link or special file"] += 1
-            elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
-                candidate = candidate_at(entry.path)  # None: gone since the listing
-                if candidate is None or candidate.signature[:2] in rules.ignore:
-                    continue
-                if candidate.signature[:2] in ours:
-                    found.ours.append(entry.path)
-                else:
-                    meet(candidate)
+    for entry, path in _listed(folder):
+        if entry.is_dir(follow_symlinks=False):
+            if _is_watched(entry, path, found, ours):
+                below.append(path)
+        elif (why := _why_ignored(entry.name)) or not entry.is_file(follow_symlinks=False):
+            if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
+                found.ignored[why or "link or special file"] += 1
+        elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
+            candidate = candidate_at(path)  # None: gone since the listing
+            if candidate is None or candidate.signature[:2] in rules.ignore:
+                continue
+            if candidate.signature[:2] in ours:
+                found.ours.append(path)
+            else:
+                meet(candidate)
     return below
 
 
-def _is_watched(folder: os.DirEntry[str], found: Scan, ours: frozenset[tuple[int, int]]) -> bool:
+def _listed(folder: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Give each entry of a folder, and its path as it begins with ``folder``.
+
+    On Windows all entries are read first: no program can rename the folder while it is listed.
+    """
+    listed = system_path(folder)
+    with os.scandir(listed) as entries:
+        for entry in list(entries) if sys.platform == "win32" else entries:
+            yield entry, entry.path if listed == folder else os.path.join(folder, entry.name)  # noqa: PTH118 - paths stay text
+
+
+def _is_watched(folder: os.DirEntry[str], path: str, found: Scan, ours: frozenset[tuple[int, int]]) -> bool:
     """Whether a folder is entered; else its kind is noted in ``found``."""
     if folder.name.startswith(STAGE):
-        found.stages.append(folder.path)
+        found.stages.append(path)
         return False
     if _why_ignored(folder.name) == "hidden":
         found.ignored["hidden"] += 1
@@ -236,7 +247,7 @@ class WatchedFolder:
         """Check that the folder can be read now; :class:`SourceUnavailable` where it cannot."""
         try:
             self._identity = _identity(self.path)
-            os.scandir(self.path).close()
+            os.scandir(system_path(self.path)).close()
         except OSError as error:
             why = error.strerror or str(error)
             advice = "Give a folder that exists and is readable"
@@ -279,20 +290,20 @@ def _is_file(path: str) -> bool:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    status = Path(path).stat()
+    status = Path(system_path(path)).stat()
     return status.st_dev, status.st_ino
 
 
 def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
     """Whether ``path``, which need not exist, is in ``folder`` or below: by identity, as a folder may have several names."""
-    place = Path(os.path.realpath(path))
+    place = Path(real_path(path))
     try:
-        watched = Path(folder).stat()
+        watched = system_path(Path(folder)).stat()
     except OSError:
-        return place.is_relative_to(os.path.realpath(folder))
+        return place.is_relative_to(real_path(folder))
     for above in (place, *place.parents):
         with suppress(OSError):  # not made yet
-            if os.path.samestat(above.stat(), watched):
+            if os.path.samestat(system_path(above).stat(), watched):
                 return True
     return False
 

@@ -9,18 +9,14 @@ closed at once, when a file seems complete. On other systems these functions do 
 from __future__ import annotations
 
 import ctypes
-import ntpath
 import os
 import sys
 from pathlib import PureWindowsPath
 
-from raman_edge.atomic_write import windows_refusal
+from raman_edge.atomic_write import SHARE, VERBATIM, VERBATIM_SHARE, system_path
 
 SHARING_VIOLATIONS = frozenset((32, 33))
 """ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION"""
-LONGEST_PLAIN = 247
-"""Characters of a path that every function of Windows takes without the prefix for long paths."""
-LONG, LONG_SHARE, SHARE = "\\\\?\\", "\\\\?\\UNC\\", "\\\\"
 DRIVE_REMOTE = 4
 READ, ALL_SHARED, NO_WRITE_SHARED = 0x80000000, 7, 5
 EXISTING, REPARSE_POINT = 3, 0x00200000
@@ -31,27 +27,9 @@ def is_in_use(error: OSError) -> bool:
     return getattr(error, "winerror", None) in SHARING_VIOLATIONS
 
 
-def system_path(path: str) -> str:
-    """Return a path as system calls take it.
-
-    On Windows a prefix lets it be longer than 260 characters, and be the name of a device, such as the file ``aux.csv`` that a program on
-    another system wrote into a share: without the prefix, opening it would wait for a serial port.
-    """
-    if sys.platform == "win32" and windows_refusal(path):
-        return long_path(ntpath.normpath(ntpath.join(os.getcwd(), path)))  # noqa: PTH109 - os.path.abspath makes a device of it
-    return long_path(os.path.abspath(path)) if sys.platform == "win32" and len(path) > LONGEST_PLAIN else path  # noqa: PTH100 - as typed
-
-
-def long_path(path: str) -> str:
-    """Return an absolute Windows path with the prefix for long paths."""
-    if path.startswith(LONG):
-        return path
-    return LONG_SHARE + path.removeprefix(SHARE) if path.startswith(SHARE) else LONG + path
-
-
 def is_remote(path: str) -> bool:
     """Whether a Windows path is on a share of another machine: a UNC path, or a drive letter that stands for one."""
-    drive = PureWindowsPath(path.replace(LONG_SHARE, SHARE).removeprefix(LONG)).drive
+    drive = PureWindowsPath(path.replace(VERBATIM_SHARE, SHARE).removeprefix(VERBATIM)).drive
     if drive.startswith(SHARE):
         return True
     return sys.platform == "win32" and bool(drive) and ctypes.WinDLL("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE
@@ -96,7 +74,7 @@ else:
 
     def open_to_read(path: str) -> int:
         """Open a file and return its descriptor; a symbolic link is not followed, a pipe not waited for."""
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return os.open(system_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
     def has_writer(path: str) -> bool | None:  # noqa: ARG001 - only Windows shows it so
         """Return None: unknown."""

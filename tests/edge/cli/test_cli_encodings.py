@@ -1,4 +1,7 @@
-"""Consoles without UTF-8: code pages of Windows, and ASCII. Each sign of ours is shown, or a plain substitute of it; data is escaped."""
+"""Consoles without UTF-8: code pages of Windows, and ASCII. Each sign of ours is shown, or a plain substitute of it; data is escaped.
+
+And paths that are too long for programs of Windows that do not ask for them.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import build
 import command
 import journals
 import pytest
 import raman_edge
 from raman_edge import cli
+from raman_edge.atomic_write import system_path
 from raman_edge.cli.identify import EXAMPLE
 from raman_edge.wording import encodable
 
@@ -113,3 +118,36 @@ def _signs(file: Path) -> set[str]:
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documents]
     return {sign for text in texts if isinstance(text, str) for sign in text if not sign.isascii()}
+
+
+def test_all_of_it_below_a_path_of_300_characters(model: Path, tmp_path: Path) -> None:
+    """A folder is watched, failed files moved, journal, outputs, user library and report written.
+
+    Wine takes such paths without the prefix, too: there this proves only that the prefix does no harm.
+    """
+    far = tmp_path / "/".join(["d" * 40] * 7)
+    here = system_path(far / "in")
+    here.mkdir(parents=True)
+    (here / "good.csv").write_text(build.text())
+    (here / "bad.csv").write_text("no spectrum\n")
+    assert len(str(far)) > 300
+    outputs = [part for name in ("csv", "jsonl") for part in ("--output", f"{name}:{far / name}")]
+    journal, library = ("--journal", str(far / "more" / "j.sqlite3")), ("--user-library", str(far / "more" / "u.sqlite3"))
+    failed, report = far / "failed", far / "report.html"
+    ran = command.call("watch", far / "in", "--once", "--model", model, *journal, *outputs, "--move-failed", failed, "--stable", "0.1")
+    assert ran.returncode in {0, 1}, ran.stderr
+    assert {path.name for path in system_path(far).iterdir()} == {"csv", "failed", "in", "jsonl", "more"}
+    assert [[path.name for path in system_path(folder).iterdir()] for folder in (far / "in", failed)] == [["good.csv"], ["bad.csv"]]
+    assert str(far / "in" / "good.csv") in ran.stdout.decode().replace("\\\\", "\\")
+    added = command.call("library", "add", "Mine", far / "in" / "good.csv", "--model", model, *library, "--force")
+    assert added.returncode == 0, added.stderr
+    for arguments in (
+        ("report", "--all", "-o", report, *journal, "--model", model),
+        ("journal", "export", "--format", "csv", "--out", far / "j.csv", *journal),
+        ("journal", "verify", *journal),
+    ):
+        done = command.call(*arguments)
+        assert done.returncode == 0, (arguments, done.stderr)
+    assert b"bad.csv" in system_path(report).read_bytes()
+    again = command.call("report", "--all", "-o", report, *journal, "--model", model)
+    assert b"exists already" in again.stderr

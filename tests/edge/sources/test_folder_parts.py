@@ -444,17 +444,21 @@ def test_rest_ends_with_the_stop() -> None:
     assert time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        (r"C:\Spectra\a.csv", r"\\?\C:\Spectra\a.csv"),
-        (r"\\server\share\a.csv", r"\\?\UNC\server\share\a.csv"),
-        (r"\\?\C:\a.csv", r"\\?\C:\a.csv"),
-    ],
-)
-def test_long_paths_of_windows_have_a_prefix(path: str, expected: str) -> None:
-    """A drive letter, a share, and a path that has the prefix already."""
-    assert windows.long_path(path) == expected
+def test_a_folder_can_be_moved_while_its_files_are_looked_at(tmp_path: Path) -> None:
+    """A scan holds no folder open longer than its listing takes: Windows would refuse to rename it."""
+    root, aside = tmp_path / "in", tmp_path / "aside"
+    root.mkdir()
+    for number in range(3):
+        (root / f"{number}.csv").write_text(build.text())
+    met = []
+
+    def meet(candidate: FileCandidate) -> None:
+        met.append(candidate)
+        root.rename(aside)
+        aside.rename(root)
+
+    scan(str(root), ScanRules(), meet)
+    assert len(met) == 3
 
 
 @pytest.mark.parametrize("path", [r"\\server\share\folder", r"\\?\UNC\server\share\folder"])
