@@ -148,6 +148,8 @@ class TcpPort:
 
     def read(self) -> bytes | None:
         """Return the host's bytes; None where no host is there."""
+        is_known = self._host is not None
+        data = self._received()  # first: a host that has gone keeps no other one away
         with contextlib.suppress(BlockingIOError):
             other, _ = self._listener.accept()
             if self._host is not None:
@@ -156,6 +158,9 @@ class TcpPort:
                 other.settimeout(0.0)
                 other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._host = other
+        return data if is_known else self._received()
+
+    def _received(self) -> bytes | None:
         if self._host is None:
             return None
         try:

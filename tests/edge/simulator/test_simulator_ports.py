@@ -18,7 +18,7 @@ from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
-from raman_edge.simulator.ports import PtyAt, TcpAt
+from raman_edge.simulator.ports import PtyAt, TcpAt, TcpPort
 from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
@@ -207,6 +207,32 @@ def test_one_host_at_a_time_over_tcp() -> None:
             assert len(frame(host)) == FRAME
         with opened(simulated) as host:
             assert len(frame(host)) == FRAME
+
+
+def test_a_host_that_has_gone_keeps_no_other_one_away() -> None:
+    """The next host connects before the device has looked again: it is served."""
+    at = TcpAt()
+    port = at.plug(9600)
+    try:
+        place = ("127.0.0.1", at.number)
+        with socket.create_connection(place, PATIENCE_S) as host:
+            host.sendall(b"one")
+            assert eventually(port) == b"one"
+        with socket.create_connection(place, PATIENCE_S) as host:
+            assert port.read() is None
+            host.sendall(b"two")
+            assert eventually(port) == b"two"
+    finally:
+        port.close()
+
+
+def eventually(port: TcpPort) -> bytes:
+    """Return the next bytes of a host."""
+    end = time.monotonic() + PATIENCE_S
+    while not (data := port.read()):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    return data
 
 
 def test_tcp_is_unplugged_and_comes_back_at_the_same_port() -> None:
