@@ -26,6 +26,20 @@ def content(number: int) -> bytes:
     )
 
 
+def rename_folder(folder: Path, target: Path) -> None:
+    """Rename a folder; on Windows that is refused in the moments in which it is listed or looked at, and tried again."""
+    until = time.monotonic() + 10.0
+    while True:
+        try:
+            folder.rename(target)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > until:
+                raise
+            time.sleep(0.001)
+        else:
+            return
+
+
 @dataclass
 class Writer:
     """Does to a folder what instruments, people and copying programs do; keeps what was ever complete."""
@@ -120,12 +134,12 @@ class Writer:
             self.root.unlink()
             target.rename(self.root)
         else:
-            target.rename(aside)
+            rename_folder(target, aside)
             time.sleep(0.05)
             if number % 2 and sys.platform != "win32":  # a link needs a privilege there
                 self.root.symlink_to(aside)
             else:
-                aside.rename(self.root)
+                rename_folder(aside, self.root)
 
     def all_lying(self) -> set[bytes]:
         """Return the content of every file in the folder and below that has one."""

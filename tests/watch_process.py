@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ ANNOUNCING = (
     "import os, sys, time; from raman_edge import cli; from raman_edge.service import signals; handle = signals.Stop.__call__; "
     "signals.Stop.__call__ = lambda self, number, frame: (handle(self, number, frame), os.write(2, b'signal %d\\n' % number))"
 )
+if sys.platform == "win32":
+    ANNOUNCING = (
+        "import os, sys, time; from raman_edge import cli; from raman_edge.service import signals; handle = signals.on_console_event; "
+        "signals.on_console_event = lambda stop, event: (handle(stop, event), os.write(2, b'signal %d\\n' % stop.signal))[0]"
+    )
 """Code that makes a run write a line when it has handled its first signal: a second one that comes before is not a second one."""
 MAIN = "sys.exit(cli.main(sys.argv[1:]))"
 """Code that runs the command after :data:`ANNOUNCING`."""

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
-import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import build
 import command
 import laser_instrument
 import pytest
+from markers import POSIX
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
 from watch_process import Serial, journaled
 
-if sys.platform != "win32":
-    import pty
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from raman_edge.simulator.simulated import Simulated
 
-if sys.platform == "win32":
-    pytest.skip("simulated instruments are pseudo-terminals", allow_module_level=True)
-
 PAGE = "ocean-sts"
+NO_READER = 141
+"""128 and the number of SIGPIPE, which Windows does not define."""
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +56,13 @@ def answered(run: Serial) -> list[object]:
     return ids
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", command.STOPPED), pytest.param("SIGHUP", 129, marks=POSIX)])
+def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, name: str, code: int) -> None:
     """Told to stop, it answers what was measured, switches the laser off, says how it went, and ends with the signal's code."""
     with measuring(tmp_path, model, "--arm-laser", "--interval", "0.05", page=str(laser_instrument.write(tmp_path))) as (run, simulated):
         run.wait_for(2)
         assert laser_instrument.shines(simulated)
-        assert run.end(number) == code
+        assert run.end(getattr(signal, name)) == code
         assert not laser_instrument.shines(simulated)
     assert len(answered(run)) >= 2
     assert "journal" in run.notes[-1]
@@ -84,29 +81,42 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
         assert process.stderr is not None
         stderr = process.stderr.read()
         process.stderr.close()
-        assert process.wait(timeout=120) == 128 + signal.SIGPIPE
+        assert process.wait(timeout=120) == NO_READER
         assert not laser_instrument.shines(simulated)
     assert b"Traceback" not in stderr
+
+
+@contextmanager
+def silent_port() -> Iterator[tuple[str, Callable[[], object]]]:
+    """A port that answers nothing, and what waits for its first request: a terminal, or on Windows a TCP port."""
+    if os.name == "nt":
+        with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+            number = listener.getsockname()[1]
+            yield f"socket://127.0.0.1:{number}", lambda: stack.enter_context(listener.accept()[0]).recv(1)
+    else:
+        ours, theirs = os.openpty()
+        yield os.ttyname(theirs), lambda: os.read(ours, 1)
+        os.close(ours)
+        os.close(theirs)
 
 
 @pytest.mark.parametrize("what", ["serial", "calibrate"])
 def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model: Path, what: str) -> None:
     """Ctrl-C while a port is open and silent is 130, at once and without a traceback."""
-    ours, theirs = pty.openpty()
-    calls = {
-        "serial": ("serial", os.ttyname(theirs), "--model", model, "--journal", tmp_path / "journal.sqlite3", "--no-user-library"),
-        "calibrate": ("calibrate", "--port", os.ttyname(theirs), "--standard", "polystyrene"),
-    }
-    process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
-    os.read(ours, 1)  # its first request
-    command.interrupt(process)
-    _, stderr = process.communicate(timeout=120)
-    os.close(ours)
-    os.close(theirs)
+    with silent_port() as (port, wait_for_a_request):
+        calls = {
+            "serial": ("serial", port, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--no-user-library"),
+            "calibrate": ("calibrate", "--port", port, "--standard", "polystyrene"),
+        }
+        process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
+        wait_for_a_request()
+        command.interrupt(process)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"Traceback" not in stderr
 
 
+@POSIX
 def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) -> None:
     """A port that is held is 75, and reports it; who holds it measures on."""
     with laser_instrument.instrument(PAGE) as simulated, SerialSpectrometer(catalogue.load(PAGE), simulated.port) as held:
@@ -119,6 +129,7 @@ def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) ->
     assert b"busy. Another program has it" in ended.stderr
 
 
+@POSIX
 def test_a_full_disk_is_waited_for(tmp_path: Path, model: Path) -> None:
     """Where the journal's disk is full the instrument waits; with room what was measured is answered, and it goes on.
 

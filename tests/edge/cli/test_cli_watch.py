@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import build
 import command
-import markers
 import numpy as np
 import pytest
 import watch_process
@@ -191,7 +190,6 @@ def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[...,
     assert b"can be read again" in running.stderr
 
 
-@markers.POSIX  # of its two presses the first is handled in a thread of Windows: see test_cli_console_events
 def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     """While the first signal waits for something that does not come back, the second one ends the run."""
     hanging = f"{watch_process.ANNOUNCING}; import raman_edge.quality as q; q.assess = lambda *a: (print('in', flush=True), time.sleep(60))"

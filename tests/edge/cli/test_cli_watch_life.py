@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,15 +10,12 @@ from typing import TYPE_CHECKING
 import build
 import command
 import pytest
-from markers import slow
+from markers import POSIX, slow
 from raman_edge.service.worker import MANY
 from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-if sys.platform == "win32":
-    pytest.skip("there are no such signals on Windows", allow_module_level=True)
 
 BACKLOG = MANY + 900
 """Files for which a second process is started."""
@@ -56,6 +52,7 @@ def verified(watch: Watch) -> bool:
     return command.call("journal", "verify", "--journal", watch.journal).returncode == 0
 
 
+@POSIX
 def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
     """A model put in the old one's place is used after a signal, and then answers everything that lies there, once."""
     with Watch(folder, folder.parent / "tiny.onnx") as watch:
@@ -73,6 +70,7 @@ def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
     assert verified(watch)
 
 
+@POSIX
 @pytest.mark.parametrize("how", ["garbage", *slow("none")])
 def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
     """An invalid model is reported, and the open one goes on answering until there is a valid one."""
@@ -96,6 +94,7 @@ def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
     assert verified(watch)
 
 
+@POSIX
 @pytest.mark.slow
 def test_a_storm_of_signals(folder: Path) -> None:
     """However often it reads its settings again during a backlog, every file is answered once, and a signal ends it."""
@@ -130,6 +129,7 @@ def test_stopped_in_a_backlog_it_keeps_every_printed_result(folder: Path) -> Non
     assert verified(rest)
 
 
+@POSIX
 @pytest.mark.slow
 def test_held_while_thousands_come(folder: Path) -> None:
     """A process that is stopped while more files come than any queue of events holds answers each of them once it goes on."""

@@ -17,14 +17,11 @@ import build
 import command
 import journals
 import pytest
-from markers import slow
+from markers import POSIX, slow
 from watch_process import MAIN, Watch, digests, journaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-if sys.platform == "win32":
-    pytest.skip("disks are mounted otherwise on Windows", allow_module_level=True)
 
 FILES = 120
 """Their rows do not fit on the small disk."""
@@ -34,6 +31,8 @@ KIB = 1024
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own, with room for some rows of a journal."""
+    if sys.platform == "win32":
+        pytest.skip("disks are mounted otherwise on Windows")
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", place], capture_output=True, text=True, check=False)
@@ -95,6 +94,7 @@ def test_a_full_disk_ends_a_single_pass(folder: Path, disk: Path, model: Path) -
     assert len(set(digests(journaled(disk / "j.sqlite3")))) == len(journaled(disk / "j.sqlite3")) == FILES
 
 
+@POSIX
 @pytest.mark.parametrize("how", ["replaced", *slow("moved", "deleted")])
 def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> None:
     """Where the journal is moved, deleted or replaced, what lies in the folder is answered anew in the one that is there then."""
@@ -199,6 +199,7 @@ def test_a_folder_away_at_a_reload(folder: Path, model: Path) -> None:
         assert watch.stop() == command.STOPPED
 
 
+@POSIX
 def test_settings_are_read_while_there_is_trouble(folder: Path, model: Path) -> None:
     """A signal to read settings again is handled while the run waits for what is away."""
     with Watch(folder, model) as watch:
