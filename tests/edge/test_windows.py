@@ -144,6 +144,15 @@ def test_a_folder_is_watched_where_the_system_path_is(tmp_path: Path, monkeypatc
     assert not typed.exists()
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="sqlite's limit on Windows; on Linux it is 512 bytes")
+def test_a_journal_below_a_path_of_1200_characters(tmp_path: Path) -> None:
+    """Sqlite takes at most 1040 bytes by default, whatever the prefix."""
+    path = tmp_path / "/".join(["d" * 40] * 30) / "journal.sqlite3"
+    with Journal.open(path) as journal:
+        assert list(journal.records()) == []
+    assert system_path(path).is_file()
+
+
 def test_a_calibration_of_an_instrument_named_like_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file has another name, on every system."""
     monkeypatch.setenv(store.VARIABLE, str(tmp_path))
