@@ -62,7 +62,7 @@ ROOMS = (
     *("settings", "journal", "sources", "service", "outputs", "preprocessing", "formats", "matching", "calibration", "acquisition"),
     *("instruments", "model", "terminal", "report", "diagnostics", "simulator", "cli"),
 )
-ROOM_S = 1800.0
+ROOM_S = 3600.0
 """Longest time of the tests of one room, s."""
 
 
