@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MIN_SNR = 5.0
 """Noise alone rises three to four and a half standard deviations above its median somewhere among a thousand points."""
-MIN_COVERAGE = 0.2
-"""Share of the model's axis that must have been measured: 394 cm⁻¹ of the embedded one."""
+MIN_COVERAGE = 0.25
+"""Share of the model's axis that must have been measured."""
 FLAT_TOP = 4
 """This many neighbouring points at exactly the highest count are a saturated detector."""
 APART = (1, 2)

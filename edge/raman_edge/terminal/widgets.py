@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SURE_SNR = 10.0
 """Ten standard deviations are IUPAC's limit of quantification: above it the light is good."""
-SURE_COVERAGE = 0.6
+SURE_COVERAGE = 0.75
 """Share of the model's axis above which the light is good."""
 _SATURATED: dict[bool | None, tuple[str, Light]] = {True: ("yes", "bad"), False: ("no", "good"), None: ("not known", "out")}
 PEAKS = 25

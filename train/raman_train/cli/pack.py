@@ -26,7 +26,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     convert.set_defaults(run=convert_dataset)
     measure = actions.add_parser("measure", help="measure groups, everyday materials and causes, and print the tables")
     measure.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
-    measure.add_argument("--rruff", type=Path, required=True, metavar="FILE.npz", help="a dataset of raman-train import")
+    measure.add_argument("--rruff", type=Path, metavar="FILE.npz", help="a dataset of raman-train import")
+    measure.add_argument("--model", type=Path, metavar="FILE.onnx", help="measure everyday materials alone, with another model")
     measure.add_argument(
         "--networks",
         type=Path,
@@ -79,7 +80,14 @@ def convert_dataset(options: argparse.Namespace) -> int:
 
 def print_measurements(options: argparse.Namespace) -> int:
     """Print the tables of docs/benchmarks/packs.md."""
-    from raman_train.packs import measure  # noqa: PLC0415 - as in build()
+    from raman_edge.errors import ConfigError  # noqa: PLC0415 - as in build()
 
+    from raman_train.packs import measure  # noqa: PLC0415
+
+    if options.model is not None:
+        measure.print_everyday(options.data, options.model, print)
+        return 0
+    if options.rruff is None:
+        raise ConfigError(kind="option missing", place="pack measure", expected="--rruff FILE.npz, or --model FILE.onnx")
     measure.print_tables(options.data, options.rruff, options.networks, print)
     return 0

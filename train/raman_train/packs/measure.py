@@ -135,8 +135,16 @@ def print_groups(splits: Iterable[tuple[int, ScoredSplit]], write: Callable[[str
     write(f"| mean | {' | '.join(f'{value:.4f}' for value in np.mean(rows, axis=0).tolist())} |\n")
 
 
+def print_everyday(folder: Path, model: Path | None, write: Callable[[str], None]) -> None:
+    """Measure everyday materials with a model, by default the embedded one, and write the table; ``folder`` has the raw data."""
+    write("| spectra | number | named | of these right | group | match | false match |")
+    write("| --- | --- | --- | --- | --- | --- | --- |")
+    for answered in everyday(folder, model):
+        write(answered.row())
+
+
 def print_tables(folder: Path, data: Path, networks: Sequence[Path], write: Callable[[str], None]) -> None:
-    """Measure everything and write the tables.
+    """Measure everything with the embedded model and write the tables.
 
     ``folder`` has the raw data, ``data`` is a dataset of ``raman-train import``, ``networks`` are runs on Dataset_2, protocol ``sample``.
     """
@@ -154,10 +162,7 @@ def print_tables(folder: Path, data: Path, networks: Sequence[Path], write: Call
     write("| whole references that convince of another label, of minerals | " + " | ".join(convinced) + " |")
     write(f"| {' | '.join(['---'] * (len(convinced) + 1))} |")
     write(f"| share | {' | '.join(f'{share:.4f}' for share in convinced.values())} |\n")
-    write("| spectra | number | named | of these right | group | match | false match |")
-    write("| --- | --- | --- | --- | --- | --- | --- |")
-    for answered in everyday(folder):
-        write(answered.row())
+    print_everyday(folder, None, write)
     write("\n| spectra | causes |")
     write("| --- | --- |")
     for what, counts in causes(folder, data):
@@ -221,12 +226,12 @@ def minerals_kept(data: Path) -> Iterator[tuple[float, float]]:
         yield float(right.mean()), float((right & (best >= nearest)).mean())
 
 
-def everyday(folder: Path) -> Iterator[Answered]:
+def everyday(folder: Path, model: Path | None = None) -> Iterator[Answered]:
     """Give how everyday materials are answered with the minerals alone, with all shipped packs, and without their whole references.
 
-    ``folder`` has the raw data.
+    ``folder`` has the raw data; without ``model`` it is the embedded one.
     """
-    without, with_all = Identifier(packs=[packs.MINERALS], user_library=False), Identifier(packs=packs.SHIPPED, user_library=False)
+    without, with_all = (Identifier(model, packs=names, user_library=False) for names in ([packs.MINERALS], packs.SHIPPED))
     network = Identifier.of(with_all.model, dataclasses.replace(with_all.library, spectra=()))
     sheets, bottles, standards = list(_sheets(folder)), list(_bottles(folder, with_all)), list(_standards(folder))
     for name, identifier in (("minerals alone", without), ("all packs, network alone", network), ("all packs", with_all)):
