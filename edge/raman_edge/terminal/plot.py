@@ -176,10 +176,11 @@ def marks(view: Window, width: int, places: Iterable[tuple[float, str]]) -> dict
 
 
 def short(value: float) -> str:
-    """Return ``value`` with four digits in at most 7 characters: ``0.25``, ``812``, ``19.93k``, ``-1e+12``."""
+    """Return ``value`` with three or four digits, in at most 7 characters and a sign: ``0.25``, ``812``, ``19.93k``, ``-1e+12``."""
     size = abs(value)
     for limit, scale, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if limit <= size < 1e12:  # noqa: PLR2004 - beyond, the exponent is shorter
             return f"{value / scale:.4g}{unit}"
     readable = size == 0 or 1e-3 <= size < 1e4  # noqa: PLR2004 - what four digits can show
-    return f"{value:.4g}" if readable else f"{value:.0e}"
+    digits = 3 if size < 1e-2 else 4  # noqa: PLR2004 - three zeros precede them
+    return f"{value:.{digits}g}" if readable else f"{value:.0e}"

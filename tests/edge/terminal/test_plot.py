@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from raman_edge.terminal import plot
@@ -148,7 +148,8 @@ def test_an_axis_without_room_has_no_numbers(low: float, high: float) -> None:
     assert plot.ticks(low, high, 5) == []
 
 
-@given(FINITE)
+@given(FINITE | st.floats(-1e5, 1e5) | st.floats(-0.1, 0.1))
+@example(-0.0078125)
 def test_a_number_at_the_axis_is_short(value: float) -> None:
     """Any number takes at most eight characters."""
     assert len(plot.short(value)) <= 8
