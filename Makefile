@@ -36,7 +36,7 @@ test-all: $(VENV)/.dev  ## run every test, the slow ones too
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
 	$(BIN)/python tests/platforms/windows.py
 
-test-windows-all: $(VENV)/.dev  ## run every test of the edge that means something on Windows there (half an hour)
+test-windows-all: $(VENV)/.dev  ## run every test of the edge that means something on Windows there (forty minutes)
 	$(BIN)/python tests/platforms/windows.py --all
 
 test-arm: $(VENV)/.dev  ## run the edge on an emulated Raspberry Pi 4 (the first run downloads 200 MB)

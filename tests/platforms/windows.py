@@ -51,12 +51,8 @@ TESTS = (
             *(f"{EDGE}/service/test_remembered.py", f"{EDGE}/service/test_service.py"),
         ),
     ),
-    (
-        "the rooms that take little time",
-        ("-m", "not slow", *(f"{EDGE}/{name}" for name in ("preprocessing", "report", "diagnostics", "terminal"))),
-    ),
 )
-"""Tests that may come out otherwise on Windows: names, files, locks, settings, consoles, ports, processes; and the quick ones."""
+"""Tests that may come out otherwise on Windows: names, files, locks, settings, consoles, ports, processes."""
 CONSOLE = (f"{EDGE}/cli/test_cli_console_events.py", "-k", "real_console")
 ROOMS = (
     *("settings", "journal", "sources", "service", "outputs", "preprocessing", "formats", "matching", "calibration", "acquisition"),
