@@ -156,7 +156,7 @@ def test_a_dataset_becomes_a_pack(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_groups_where_the_species_is_open() -> None:
-    """Two plagioclases that are told apart by chance are named as their group; the others by their species. The class head votes, too."""
+    """Two plagioclases that cannot be distinguished are named as their group, others by their species; with the class head as well."""
     labels = ("Albite", "Oligoclase", "Quartz", "Calcite")
     truth = np.repeat(np.arange(4), 50)
     rng = np.random.default_rng(0)

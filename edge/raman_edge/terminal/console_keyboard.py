@@ -1,6 +1,6 @@
 """The keyboard of a Windows console: key events of its input, read in a thread (ReadConsoleInput; Microsoft's Console API).
 
-The mode of the console is not changed: lines and echo belong to whoever reads text, and Ctrl-C stays a signal.
+The mode of the console is not changed: questions still read whole lines with echo, and Ctrl-C stays a signal.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class InputRecord(ctypes.Structure):
 class ConsoleKeyboard:
     """Calls ``press`` with the name of each key, as :class:`raman_edge.terminal.keyboard.Keyboard` does for a terminal."""
 
-    def __init__(self, press: Callable[[str], None], take: Callable[[], list[KeyPress]] | None = None) -> None:
-        """``take`` returns the keys pressed since its last call; by default those of standard input."""
+    def __init__(self, press: Callable[[str], None], read: Callable[[], list[KeyPress]] | None = None) -> None:
+        """``read`` returns the keys pressed since its last call; by default those of standard input."""
         self._press = press
-        self._take = take or take_keys
+        self._read = read or read_keys
         self._ours = False
         self._stop = Event()
         self._thread = Thread(target=self._run, name="keyboard", daemon=True)
@@ -83,14 +83,14 @@ class ConsoleKeyboard:
     def _run(self) -> None:
         while not self._stop.wait(LOOK_S):
             if self._ours:
-                for key in self._take():
+                for key in self._read():
                     if key.name:
                         self._press(key.name)
 
 
 if sys.platform == "win32":
 
-    def take_keys() -> list[KeyPress]:
+    def read_keys() -> list[KeyPress]:
         """Take the waiting events out of the console's input, and return the keys that went down; never waits."""
         kernel32 = ctypes.WinDLL("kernel32")
         kernel32.GetStdHandle.restype = ctypes.c_void_p
@@ -105,6 +105,6 @@ if sys.platform == "win32":
         return keys
 else:
 
-    def take_keys() -> list[KeyPress]:
+    def read_keys() -> list[KeyPress]:
         """Return nothing: only Windows has this console."""
         return []

@@ -32,11 +32,11 @@ def test_keys_go_to_others_after_release() -> None:
     waiting = [KeyPress("a", 0x41), KeyPress("\0", 0x10), KeyPress("b", 0x42)]
     pressed: list[str] = []
 
-    def take() -> list[KeyPress]:
+    def read() -> list[KeyPress]:
         taken, waiting[:] = list(waiting), []
         return taken
 
-    with ConsoleKeyboard(pressed.append, take) as keyboard:
+    with ConsoleKeyboard(pressed.append, read) as keyboard:
         deadline = time.monotonic() + 30
         while len(pressed) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
