@@ -5,11 +5,14 @@ Everything lies in ``.cache/platforms`` of the checkout and is made again where 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -35,6 +38,10 @@ CLOSE = 1e-4
 """Largest difference of a score or a similarity, which have four digits."""
 LIMIT_S = 300.0
 """Longest time of one step, s."""
+LEFT_S = 3.0
+"""How long programs that a step leaves may hold its pipe, s."""
+LONGEST_REPORT = 8000
+"""Most characters of what a failed step wrote that are shown."""
 
 
 def say(line: str) -> None:
@@ -163,21 +170,37 @@ class Lane:
         """Run a command and return what it wrote; :class:`Failed` where it fails or takes too long."""
         # Standard output has to be a pipe under Wine, and standard input something that can be read.
         with subprocess.Popen(
-            command, cwd=cwd, env=self._environment | more, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            cwd=cwd,
+            env=self._environment | more,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process:
+            pieces: list[bytes] = []
+            reader = threading.Thread(target=lambda: pieces.extend(process.stdout or ()))
+            reader.start()
             try:
-                written = process.communicate(timeout=limit_s)[0].decode("utf-8", "replace")
+                code = process.wait(limit_s)
+                reader.join(LEFT_S)
             except subprocess.TimeoutExpired:
-                process.kill()
-                try:
-                    written = process.communicate(timeout=10)[0].decode("utf-8", "replace")
-                except subprocess.TimeoutExpired:  # a child that hangs has the pipe, too
-                    written = "no output"
-                raise Failed(f"took more than {limit_s:g} s\n{written[-4000:]}") from None
-        if process.returncode:
-            lines = (line for line in written.splitlines() if not line.startswith("0x"))  # Wine's server lists what it held
-            raise Failed(f"ended with {process.returncode}\n" + "\n".join(lines)[-8000:])
-        return written
+                code = None
+            finally:
+                if reader.is_alive():
+                    self.end_programs(process)
+                reader.join()
+        lines = b"".join(pieces).decode("utf-8", "replace").splitlines()
+        if code == 0:
+            return "\n".join(lines)
+        report = "\n".join(line for line in lines if not line.startswith("0x"))  # Wine's server lists what it held
+        what = f"took more than {limit_s:g} s" if code is None else f"ended with {code}"
+        raise Failed(f"{what}\n{report[-LONGEST_REPORT:]}")
+
+    def end_programs(self, process: subprocess.Popen[bytes]) -> None:
+        """End a step's programs: those that are left run no longer than :data:`LEFT_S` after its first one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def start(self, command: Sequence[str | Path], **more: str) -> subprocess.Popen[bytes]:
         """Start a command whose standard output is a pipe."""

@@ -31,7 +31,10 @@ NEEDS = (
     *("scipy==1.14.1", "pybaselines", "cryptography==42.0.5", "seabreeze", "pyusb"),
     *lane.TESTS,
 )
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")
+PYTEST = (
+    *("-m", "pytest", "-v", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--tb", "short"),
+    *("--timeout", "120", "-o", "faulthandler_timeout=100"),  # a test that hangs says where
+)
 EDGE = "tests/edge"
 TESTS = (
     ("the vendor's software", (f"{EDGE}/service/test_watch_vendor.py",)),
@@ -98,6 +101,11 @@ class Windows(lane.Lane):
         self.python, self.folder = python, folder
         self.journal = windows_path(folder / "journal.sqlite3")
         self.spectra = lane.spectra(folder / "spectra")
+
+    def end_programs(self, process: subprocess.Popen[bytes]) -> None:
+        """End every program of this Wine: one that it was starting when its parent was killed waits for ever, with the step's pipe."""
+        super().end_programs(process)
+        subprocess.run(["wineserver", "-k"], check=False, env=self._environment, timeout=60)
 
     def edge(self, *arguments: str, **more: str) -> str:
         """Run ``raman-edge`` and return what it wrote."""
