@@ -21,10 +21,14 @@ from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.recording import Recorder
 from raman_edge.journal import Journal
+from raman_edge.matching import pack
 from raman_edge.matching.user_library import UserLibrary
+from raman_edge.outputs import broker
 from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
+from raman_edge.service import settings
 from raman_edge.service.settings import Settings
 from raman_edge.settings import toml
+from raman_edge.simulator import samples
 from raman_edge.sources.files import FileSource, read_file
 from raman_edge.spectrum import Fault, Spectrum
 from raman_edge.wording import quoted, with_plain_paths
@@ -142,6 +146,28 @@ def test_a_folder_is_watched_where_the_system_path_is(tmp_path: Path, monkeypatc
     (one,) = FileSource([str(typed / "in" / "below")])
     assert one.origin.path == str(typed / "in" / "below" / "good.csv")
     assert not typed.exists()
+
+
+def test_what_is_named_is_found_where_the_system_path_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A material, a broker's certificates, a profile, a pack's folder, a user library and a configuration."""
+    typed, stored = tmp_path / "typed", tmp_path / "stored"
+    stored.mkdir()
+    for name in ("quartz.csv", "ca.pem", "mine"):
+        (stored / name).write_text(build.text())
+    everywhere_else(monkeypatch, typed, stored)
+    monkeypatch.setattr(catalogue, "own_folder", lambda: typed)
+    (stored / "probed.toml").touch()
+    monkeypatch.setattr(settings, "places", lambda: (typed / "mine",))
+    monkeypatch.setattr(settings, "default_user_library", lambda: typed / "mine")
+    assert samples.find(str(typed / "quartz.csv")).name
+    assert broker.parse(f"mqtts://host/topic?ca={typed / 'ca.pem'}").ca == typed / "ca.pem"
+    assert catalogue.find("probed") == typed / "probed.toml"
+    assert settings.files(None, {}) == (typed / "mine",)
+    assert Settings().user_library_path() == typed / "mine"
+    source = pack.PackSource(title="ours", licence="", attribution="")
+    made, left_out = pack.of_folder(typed, lambda file: list(read_file(str(file))), source)
+    assert {reference.label for reference in made.contents.references} == {"quartz", "ca", "mine"}
+    assert [one.split(":")[0] for one in left_out] == ["probed.toml"]
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="sqlite's limit on Windows; on Linux it is 512 bytes")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from raman_edge import records, wording
+from raman_edge.atomic_write import system_path
 from raman_edge.cli.output import is_terminal, say, write_text
 from raman_edge.cli.record_text import row
 from raman_edge.terminal.headline import describe
@@ -99,7 +100,7 @@ def _paths(files: Sequence[str]) -> list[str]:
     found = []
     for path in files:
         try:
-            found += [os.path.join(path, name) for name in os.listdir(path)]  # noqa: PTH118, PTH208 - as the records name them
+            found += [os.path.join(path, name) for name in os.listdir(system_path(path))]  # noqa: PTH118, PTH208 - as the records name them
         except OSError:  # no folder
             found.append(path)
     return found

@@ -33,7 +33,7 @@ SOME_FAILED, NOTHING_DONE = 1, 65
 def make_pack(options: argparse.Namespace) -> int:
     """Make a pack of a folder; 1 where files were left out."""
     folder = Path(options.name)
-    if not folder.is_dir():
+    if not system_path(folder).is_dir():
         options.usage_error(f"expected NAME FILE…, or a folder to make a pack of; got {options.name!r} alone")
     out = options.out or packs.user_folder() / f"{folder.resolve().name}{packs.END}"
     calibration = open_calibration(options.calibration)

@@ -182,7 +182,7 @@ def models(settings: DoctorSettings) -> Iterator[Finding]:
         yield wrong("model", str(error), error.advice or "correct it")
     if settings.own is None:
         yield ok("own library", "none")
-    elif not settings.own.exists():
+    elif not system_path(settings.own).exists():
         yield wrong(
             "own library", f"{settings.own} does not exist", "name another file, or run without one; `raman-edge library add` makes one"
         )
@@ -334,18 +334,18 @@ def folders(settings: DoctorSettings) -> Iterator[Finding]:
     if settings.move_failed is not None:
         targets["failed files"] = settings.move_failed
     for name, folder in targets.items():
-        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        if (there := system_path(folder)).is_dir() and os.access(there, os.W_OK | os.X_OK):
             yield ok(name, f"{folder} can be written")
         else:
-            problem = "cannot be written by this user" if folder.is_dir() else "is no folder"
+            problem = "cannot be written by this user" if there.is_dir() else "is no folder"
             yield wrong(name, f"{folder} {problem}", f"make it, or let this user write there; in a unit: ReadWritePaths={folder}")
 
 
 def watched(folder: str, settings: DoctorSettings) -> Iterator[Finding]:
     """Check a watched folder by the rules of ``watch``."""
     ignore = frozenset[tuple[int, int]]()
-    if settings.move_failed is not None and settings.move_failed.is_dir():
-        status = settings.move_failed.stat()
+    if settings.move_failed is not None and system_path(settings.move_failed).is_dir():
+        status = system_path(settings.move_failed).stat()
         ignore = frozenset(((status.st_dev, status.st_ino),))
     candidates: list[FileCandidate] = []
     try:

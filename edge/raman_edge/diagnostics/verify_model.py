@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import LibraryError, ModelError
 from raman_edge.matching.library import Library
 from raman_edge.model import card, check, model, signature
@@ -114,7 +115,7 @@ def _library(settings: VerifySettings, state: VerifyState) -> Outcome:
 def _signature(settings: VerifySettings, state: VerifyState) -> Outcome:
     beside = signature.path_beside(settings.model)
     if settings.key is None:
-        return None, "not checked: --public-key PUBLIC.pem checks it" if beside.is_file() else "there is none"
+        return None, "not checked: --public-key PUBLIC.pem checks it" if system_path(beside).is_file() else "there is none"
     signed = signature.read(beside, settings.key)
     for what, expected, got in (("model", signed.model, state.digest), ("library", signed.library, state.library)):
         if expected != got:

@@ -218,7 +218,7 @@ def installed() -> tuple[str, ...]:
     """Return the names of all packs that a name selects: those of raman-edge, and those in the user's folder."""
     folder = user_folder()
     try:
-        found = sorted(name.removesuffix(END) for name in os.listdir(folder) if name.endswith(END))  # noqa: PTH208 - the folder may be missing
+        found = sorted(name.removesuffix(END) for name in os.listdir(atomic_write.system_path(folder)) if name.endswith(END))  # noqa: PTH208 - the folder may be missing
     except OSError:
         found = []
     return (*SHIPPED, *(name for name in found if name not in SHIPPED))
@@ -289,8 +289,9 @@ def of_folder(folder: Path, read: Callable[[Path], Sequence[Spectrum | Fault]], 
     references: list[PackReference] = []
     spectra: list[Spectrum] = []
     left_out: list[str] = []
-    for file in sorted(folder.rglob("*")):
-        inside = file.relative_to(folder)
+    place = atomic_write.system_path(folder)
+    for file in sorted(place.rglob("*")):
+        inside = file.relative_to(place)
         if not file.is_file() or any(part.startswith(".") for part in inside.parts):
             continue
         label = unicodedata.normalize("NFC", inside.parent.name or REPLICATE.sub("", file.stem).strip() or file.stem)

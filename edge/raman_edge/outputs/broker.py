@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from raman_edge import masking
+from raman_edge.atomic_write import system_path
 from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 
@@ -87,7 +88,7 @@ def parse(spec: str) -> Broker:
     ca = options.get("ca")
     if ca and parts.scheme != "mqtts":
         raise _mistake(spec, "?ca= without TLS", expected="mqtts://HOST/TOPIC")
-    if ca and not Path(ca).is_file():
+    if ca and not system_path(Path(ca)).is_file():
         raise _mistake(spec, "not a file", f"ca={ca}")
     return Broker(
         host=host,

@@ -16,6 +16,7 @@ from contextlib import suppress
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, Literal, Self
 
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsRefused, SinkError
 from raman_edge.records import decode
 
@@ -297,7 +298,7 @@ class _Connection:
         broker = self._broker
         try:
             if broker.tls:
-                self._client.tls_set(ca_certs=str(broker.ca) if broker.ca else None)
+                self._client.tls_set(ca_certs=str(system_path(broker.ca)) if broker.ca else None)
             self._client.connect(broker.host, broker.port, KEEP_ALIVE_S, properties=_requests() if broker.protocol == "5" else None)
         except (OSError, ValueError) as error:  # also ssl.SSLError; an impossible host name is a ValueError
             advice = "Check that the broker runs there and the address is right"

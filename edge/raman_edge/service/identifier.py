@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast, overload
 import numpy as np
 
 from raman_edge import records
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration import store
 from raman_edge.calibration.calibration import applied
 from raman_edge.errors import ConfigError, LibraryError, SpectrumError
@@ -211,7 +212,7 @@ class Identifier:
         self._user_path = settings.default_user_library() if user_library is True else Path(user_library) if user_library else None
         must_exist = user_library is not True and not create
         notes: tuple[str, ...] = ()
-        if self._user_path is not None and (must_exist or os.path.exists(self._user_path)):  # noqa: PTH110 - Path.exists raises without access
+        if self._user_path is not None and (must_exist or os.path.exists(system_path(self._user_path))):  # noqa: PTH110 - Path.exists raises without access
             with self._user_library(create=False) as own:
                 references, notes = own.references(self._model)
             base = base.joined(references)

@@ -16,6 +16,7 @@ import msgspec
 import platformdirs
 from msgspec import Meta
 
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import ConfigError
 from raman_edge.settings import Setting, first, toml
 
@@ -110,7 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if isinstance(self.user_library, str):
             return Path(self.user_library)
         path = default_user_library()
-        return path if self.user_library is not False and (create or os.path.exists(path)) else None  # noqa: PTH110 - as in files()
+        return path if self.user_library is not False and (create or os.path.exists(system_path(path))) else None  # noqa: PTH110 - as in files()
 
     @property
     def without_user_library(self) -> Settings:
@@ -201,7 +202,7 @@ def files(config: str | os.PathLike[str] | None, environ: Mapping[str, str] = os
     """Return the files that are read, in order of precedence."""
     if chosen := config or environ.get(CONFIG_VARIABLE):
         return (Path(chosen),)
-    return tuple(path for path in places() if os.path.exists(path))  # noqa: PTH110 - Path.exists raises where a folder is not accessible
+    return tuple(path for path in places() if os.path.exists(system_path(path)))  # noqa: PTH110 - Path.exists raises where a folder is not accessible
 
 
 def places() -> tuple[Path, Path]:

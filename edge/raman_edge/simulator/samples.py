@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge import formats
+from raman_edge.atomic_write import system_path
 from raman_edge.calibration import standards
 from raman_edge.errors import ConfigError, FormatError, RamanEdgeError
 from raman_edge.matching import library
@@ -37,7 +38,7 @@ def find(name: str) -> LightSource:
     A name with a dot or a slash that is a file is the spectrum in the file.
     """
     wanted = name.strip()
-    if Path(wanted).is_file() and ("/" in wanted or "\\" in wanted or "." in wanted):
+    if system_path(Path(wanted)).is_file() and ("/" in wanted or "\\" in wanted or "." in wanted):
         return measured(Path(wanted))
     for look in (_standard, _reference, _plain):
         if (found := look(wanted)) is not None:
@@ -49,7 +50,7 @@ def measured(path: Path) -> LightSource:
     """Return the first spectrum of a file as a material; :class:`ConfigError` where there is none."""
     place = f"material {str(path)!r}"
     try:
-        with path.open("rb") as file:
+        with system_path(path).open("rb") as file:
             data = file.read(formats.MAX_BYTES)  # a spectrum that is cut there is not read
         seen = formats.read(data, Origin("file", str(path)))[0]
     except OSError as error:

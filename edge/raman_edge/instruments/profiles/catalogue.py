@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from raman_edge.atomic_write import system_path
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import validate
 
@@ -33,8 +34,8 @@ def profiles(folders: tuple[Path, ...] | None = None) -> dict[str, Path]:
     """Return the known profiles, name → file, sorted by name; the first folder that has a name wins, the user's own before all."""
     found: dict[str, Path] = {}
     for folder in (own_folder(), *FOLDERS) if folders is None else folders:
-        for path in folder.glob(f"*{SUFFIX}"):
-            found.setdefault(path.stem, path)
+        for path in system_path(folder).glob(f"*{SUFFIX}"):
+            found.setdefault(path.stem, folder / path.name)
     return dict(sorted(found.items()))
 
 
@@ -49,7 +50,7 @@ def find(name: str, folders: tuple[Path, ...] | None = None) -> Path:
     if name in known:
         return known[name]
     path = Path(name).expanduser()
-    if path.suffix != SUFFIX and path.name == name and not path.is_file():
+    if path.suffix != SUFFIX and path.name == name and not system_path(path).is_file():
         near = difflib.get_close_matches(name, known, 1)
         advice = f"Did you mean {near[0]}?" if near else f"The name of a file ends with {SUFFIX}"
         expected = f"one of {', '.join(known)}" if known and not near else ""
