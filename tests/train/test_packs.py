@@ -98,6 +98,19 @@ def test_a_group_that_the_chemistry_contradicts_is_left_out(tmp_path: Path) -> N
         build.listed_minerals(tmp_path / "none.csv")
 
 
+def test_the_name_of_the_list_is_a_synonym(tmp_path: Path) -> None:
+    """RRUFF's file names, which are the labels, lack hyphens and brackets."""
+    (tmp_path / "rruff").mkdir()
+    rows = ("Monazite-(Ce),Monazite,,CePO4,monoclinic", "Monazite-(La),Monazite,,LaPO4,monoclinic", "Quartz,Quartz,,SiO2,hexagonal")
+    (tmp_path / build.GROUP_LIST).write_text("mineral,structural_group,fleischer_group,ima_chemistry,crystal_system\n" + "\n".join(rows))
+    made, _ = build.minerals(tmp_path, ["MonaziteCe", "MonaziteLa", "Quartz"])
+    assert {label: made.materials[label].synonyms for label in ("MonaziteCe", "MonaziteLa")} == {
+        "MonaziteCe": ("Monazite-(Ce)",),
+        "MonaziteLa": ("Monazite-(La)",),
+    }
+    assert "Quartz" not in made.materials["Quartz"].synonyms
+
+
 FACTS = """spectrum_identity,organization,sample_name
 HDPE,Cabernard et al. 2018,1
 Polyethylenterephtalate,Cabernard et al. 2018,2

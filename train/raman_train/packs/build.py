@@ -104,6 +104,7 @@ class MineralsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class ListedMineral:
     """A line of the list."""
 
+    name: str
     groups: tuple[str, ...]
     """As raman-edge names them."""
     anions: frozenset[str]
@@ -185,6 +186,8 @@ def minerals(data: Path, labels: Sequence[str]) -> tuple[Pack, tuple[str, ...]]:
     for label in labels:
         found = listed.get(plain(table.alias.get(label, label)))
         formula, *synonyms = table.names.get(label, ("",))
+        if found and found.name != label and plain(found.name) == plain(label):
+            synonyms.insert(0, found.name)  # Chabazite-Ca: the label is a file's name, ChabaziteCa
         every = tuple(dict.fromkeys((*groups[label], *(found.groups if found else ()))))
         if formula or synonyms or every:
             materials.append(Material(label, tuple(synonyms), formula, every))
@@ -227,7 +230,7 @@ def listed_minerals(path: Path) -> tuple[dict[str, ListedMineral], tuple[str, ..
     for mineral, groups, found in read:
         wrong = [group for group in groups if group in expected and expected[group] not in found]
         left_out += [f"{mineral} is not counted to the {group}: it is no {expected[group]}" for group in wrong]
-        listed[plain(mineral)] = ListedMineral(tuple(group for group in groups if group not in wrong), found)
+        listed[plain(mineral)] = ListedMineral(mineral, tuple(group for group in groups if group not in wrong), found)
     return listed, tuple(left_out)
 
 
