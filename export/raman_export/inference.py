@@ -10,7 +10,7 @@ import math
 
 import torch
 from raman_train.models.drcnn import Drcnn
-from raman_train.models.drcnn_edge import DERIVATIVE_GAIN, WINDOW, DrcnnEdge
+from raman_train.models.drcnn_edge import DERIVATIVE_GAIN, WINDOW, DrcnnEdge, masked
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -46,6 +46,7 @@ class EdgeInRows(nn.Module):
         self.reconstruct, self.squeeze, self.project, self.norm = network.reconstruct, network.squeeze, network.project, network.norm
         self.register_buffer("kernel", network.kernel)
         self.register_buffer("directions", network.directions)
+        self.masked = network.masked
         self.recursions = len(network.level_weights)
         self.sum = _weighted_sum(network.level_weights, 2 * network.config.width)
         self.head = nn.Parameter(functional.normalize(network.classes, dim=1).T.detach())
@@ -56,8 +57,10 @@ class EdgeInRows(nn.Module):
         """Return logits (batch, classes) and the embedding at unit norm, for spectra (batch, n)."""
         root = torch.sqrt(spectra.clamp_min(0) + 1e-6)[:, None, None]
         half = WINDOW // 2
-        derivative = unit(functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel), 3)
-        learned = self._learned(torch.cat([root, DERIVATIVE_GAIN * derivative], dim=1))
+        derivative = functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel)
+        level = masked(root, derivative) if self.masked else root
+        derivative = unit(derivative, 3)
+        learned = self._learned(torch.cat([level, DERIVATIVE_GAIN * derivative], dim=1))
         # A separate tensor: the rounding of the head's int8 input must not change the embedding, whose norm is 1.
         logits = (self.scale * learned) @ self.head
         if not self.spectral_weight:

@@ -18,15 +18,17 @@ SYSTEMS = {
     "drcnn": config.DrcnnConfig(recursions=3),
     "drcnn-edge": config.DrcnnEdgeConfig(width=8, recursions=3, squeeze=4, embedding=16, spectral=6),
     "drcnn-edge without √-derivative": config.DrcnnEdgeConfig(width=8, recursions=2, squeeze=4, embedding=16, spectral=0),
+    "drcnn-edge with a mask": config.DrcnnEdgeConfig(width=8, recursions=2, squeeze=4, embedding=16, spectral=6, masked=True),
     "zhang_cnn": config.ZhangCnnConfig(),
 }
 
 
 def spectra(count: int) -> np.ndarray:
-    """Return lines on a background, (count, LENGTH), scaled as by a recipe."""
+    """Return lines on a background, (count, LENGTH), scaled as by a recipe; half of them are held from a place on."""
     rng = np.random.default_rng(1)
     place = rng.uniform(10, LENGTH - 10, (count, 4, 1))
     lines = np.exp(-(((np.arange(LENGTH) - place) / 3) ** 2)).sum(axis=1) + 0.01 * rng.random((count, LENGTH))
+    lines[: count // 2, 70:] = lines[: count // 2, 69:70]
     return (lines / lines.max(axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ def line(place: float = 200.0, width: float = 4.0, count: int = 64) -> torch.Ten
     return torch.exp(-(((points - place) / width) ** 2)).repeat(count, 1)
 
 
-def augment(seed: int = 0, step: float = 1.0, **changes: float) -> Augment:
+def augment(seed: int = 0, step: float = 1.0, **changes: float | msgspec.UnsetType) -> Augment:
     """Return an augmentation with only these ``changes``."""
     return Augment(msgspec.structs.replace(NOTHING, **changes), step, torch.Generator().manual_seed(seed))
 
@@ -72,6 +72,22 @@ def test_cropping_holds_the_last_value() -> None:
     assert (steps[:, -1] == 0).any()
     assert (steps >= -1e-6).all()
     assert steps.max() < 0.2
+
+
+@pytest.mark.parametrize("hold", [True, msgspec.UNSET])
+def test_what_was_not_measured_stays_flat(*, hold: bool | msgspec.UnsetType) -> None:
+    """Noise reaches the measured part only, which moves with the axis."""
+    seen = line(count=100)
+    seen[:, :150], seen[:, 300:] = seen[:, 150:151], 0.3
+    made = augment(hold=hold, shift=3.0, noise_low=0.01, noise_high=0.011, baseline=0.5, baseline_share=1.0)(seen)
+    flat = made.diff(dim=1) == 0
+    assert bool(flat[:, :130].all() and flat[:, 320:].all()) == (hold is True)
+    assert not flat[:, 170:280].all(1).any()
+
+
+def test_a_flat_spectrum_is_held_whole() -> None:
+    """Nothing was measured of it."""
+    assert (augment(hold=True, noise_low=0.01, noise_high=0.011)(torch.full((3, N), 0.5)).diff(dim=1) == 0).all()
 
 
 def test_a_baseline_never_hides_the_line() -> None:
@@ -151,5 +167,7 @@ def test_raw_spectra_stay_recognisable_and_differ_from_processed_ones() -> None:
 
 def test_unset_raw_leaves_no_trace_in_a_digest() -> None:
     """A configuration without raw backgrounds encodes as in earlier versions."""
-    assert b"raw" not in msgspec.json.encode(AugmentConfig())
+    encoded = msgspec.json.encode(AugmentConfig())
+    assert b"raw" not in encoded
+    assert b"hold" not in encoded
     assert b"raw" in msgspec.json.encode(AugmentConfig(raw=RawConfig()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from raman_train.config import DrcnnEdgeConfig
-from raman_train.models.drcnn_edge import DrcnnEdge
+from raman_train.models.drcnn_edge import FLAT_POINTS, WINDOW, DrcnnEdge
 from raman_train.models.search import LibrarySearch
 
 TINY = DrcnnEdgeConfig(width=8, recursions=3, squeeze=4, embedding=16, spectral=12, spectral_weight=0.25)
@@ -96,3 +97,22 @@ def test_a_flat_or_dark_spectrum_gives_numbers() -> None:
         logits, embedding = network(seen)
         assert torch.isfinite(logits).all()
         assert torch.isfinite(embedding).all()
+
+
+def test_what_was_not_measured_is_masked() -> None:
+    """The height that the recipe holds there does not reach the network; a flat place of few points is measured."""
+    network = tiny(config=msgspec.structs.replace(TINY, masked=True))
+    seen = spectra(1) * 0.5 + 0.2
+    seen[:, 50:56] = seen[:, 50:51]
+    seen[:, 140:] = seen[:, 139:140]
+    level, mask = network.stem(seen)[0][0, :, 0]
+    first_held = 139 + WINDOW // 2 + FLAT_POINTS // 2
+    assert mask[:first_held].all()
+    assert not mask[first_held:].any()
+    assert not level[first_held:].any()
+
+
+def test_an_unset_mask_leaves_no_trace_in_a_digest() -> None:
+    """A configuration without it encodes as in earlier versions."""
+    assert b"masked" not in msgspec.json.encode(DrcnnEdgeConfig())
+    assert tiny().embed_0.in_channels == 2

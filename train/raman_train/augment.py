@@ -35,6 +35,8 @@ CENTRE = (-0.3, 1.3)
 """Position of the maximum of fluorescence, as a share of the axis: often outside it."""
 SIGMA = (0.3, 0.9)
 """Standard deviation of fluorescence, as a share of the axis."""
+ROUNDING = 1e-7
+"""Largest difference of neighbours, of a spectrum scaled 0..1, that interpolation leaves where a value is held."""
 FOOT = (8.0, 40.0)
 """cm⁻¹ within which the foot of the Rayleigh line falls to 1/e behind the edge filter."""
 
@@ -160,10 +162,11 @@ class Augment:
     def change(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Return ``spectra`` (batch, n) with all changes for the numbers ``drawn``, scaled 0..1 again."""
         spectra = self._displace(spectra, drawn)
+        ends = _ends(spectra) if self._config.hold is True else None
         spectra = self._broaden(spectra, drawn)
         spectra = _scale(self._respond(spectra, drawn))
         spectra = self._spike(self._noise(self._baseline(spectra, drawn), drawn), drawn)
-        return _scale(self._crop(spectra, drawn))
+        return _scale(self._crop(spectra, drawn, ends))
 
     def compiled(self) -> Callable[[Tensor, Draws], Tensor]:
         """Return :meth:`change` as ``torch.compile`` fuses it, for batches of one size."""
@@ -221,13 +224,16 @@ class Augment:
         spectra = spectra.scatter_add(1, place, height)
         return spectra.scatter_add(1, place + 1, 0.4 * height)
 
-    def _crop(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Cut the range at either end and hold the last value there, as the recipe does."""
+    def _crop(self, spectra: Tensor, drawn: Draws, ends: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Cut the range at either end, at most at ``ends``, and hold the last value there, as the recipe does."""
         n = spectra.shape[1]
         share = self._config.crop_share
         max_low, max_high = (self._raw.cut_low, self._raw.cut_high) if self._raw else (MAX_CUT_LOW, MAX_CUT_HIGH)
         low = max_low * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
         high = n - 1 - max_high * n * drawn.high * (drawn.high_cut < share).float()
+        if ends:
+            high = torch.minimum(high, ends[1])
+            low = torch.minimum(torch.maximum(low, ends[0]), high)
         place = torch.arange(n, device=spectra.device).expand_as(spectra)
         return spectra.gather(1, torch.maximum(torch.minimum(place, high), low).long())
 
@@ -272,6 +278,16 @@ def _interpolate(spectra: Tensor, place: Tensor) -> Tensor:
     left = place.long()
     part = place - left
     return spectra.gather(1, left) * (1 - part) + spectra.gather(1, left + 1) * part
+
+
+def _ends(spectra: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and the last point that is not held, (batch, 1) each; the last point and the first one of a flat spectrum."""
+    n = spectra.shape[1]
+    moves = (spectra[:, 1:] - spectra[:, :-1]).abs() > ROUNDING
+    place = torch.arange(n - 1, device=spectra.device).expand_as(moves)
+    low = torch.where(moves, place, n).amin(1, keepdim=True)
+    high = torch.where(moves, place + 1, 0).amax(1, keepdim=True)
+    return low.clamp(max=n - 1).float(), high.float()
 
 
 def _scale(spectra: Tensor) -> Tensor:

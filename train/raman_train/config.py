@@ -54,6 +54,8 @@ class DrcnnEdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     """Length of the √-derivative part of the embedding; 0 omits it."""
     spectral_weight: Fraction = 0.15
     """Share of the √-derivative similarity in the embedding's cosine."""
+    masked: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the network reads 0 where nothing was measured, and a mask that says where; unset is no, and not part of a digest."""
 
 
 class LiuConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="liu", tag_field="name"):
@@ -172,6 +174,8 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of spectra mixed with another one of the same label."""
     raw: RawConfig | msgspec.UnsetType = msgspec.UNSET
     """Backgrounds of raw files; unset for processed spectra, and then not part of a digest."""
+    hold: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether what was not measured stays flat under noise and backgrounds; unset is no, and not part of a digest."""
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,6 +26,10 @@ WINDOW, ORDER = 11, 2
 """Savitzky-Golay derivative, points and order of its polynomial."""
 DERIVATIVE_GAIN = 20.0
 """Scales the unit-norm derivative of some 1600 points to the size of the √ spectrum."""
+FLAT = 1e-6
+"""Largest derivative of √ that counts as flat: rounding alone is below it, noise above."""
+FLAT_POINTS = 21
+"""Points that are flat together where nothing was measured: the recipe holds the last value there."""
 IDENTITY_NOISE = 0.2
 """The recursion starts as the identity plus this share of He noise, so that it preserves the signal."""
 
@@ -43,7 +47,8 @@ class DrcnnEdge(nn.Module):
         kernel = savgol_coeffs(WINDOW, ORDER, deriv=1, use="dot")
         self.register_buffer("kernel", torch.tensor(kernel, dtype=torch.float32)[None, None, None])
         self.register_buffer("directions", torch.zeros(length, config.spectral))
-        self.embed_0 = nn.Conv2d(2, width, (1, 7), stride=(1, 2), padding=(0, 3))
+        self.masked = config.masked is True
+        self.embed_0 = nn.Conv2d(3 if self.masked else 2, width, (1, 7), stride=(1, 2), padding=(0, 3))
         self.embed_1 = _conv(width, width)
         self.recur = _conv(width, width)
         self.supervise = _conv(width, 2 * width)
@@ -68,11 +73,11 @@ class DrcnnEdge(nn.Module):
             self.recur.weight[:, :, 0, 1].add_(torch.eye(self.config.width))
 
     def stem(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        """Return √ and its derivative at unit norm, each (batch, 1, 1, n)."""
+        """Return √, with the mask where the network reads one (batch, 1 or 2, 1, n), and its derivative at unit norm (batch, 1, 1, n)."""
         root = torch.sqrt(spectra.clamp_min(0) + 1e-6)[:, None, None]
         half = WINDOW // 2
         derivative = functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel)
-        return root, functional.normalize(derivative, dim=3)
+        return masked(root, derivative) if self.masked else root, functional.normalize(derivative, dim=3)
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:  # noqa: ARG002 - the contract of every system
         """Compute the principal directions of the √-derivative of the training spectra (count, n)."""
@@ -115,6 +120,13 @@ class DrcnnEdge(nn.Module):
         cosines = self.learned(*self.stem(spectra)) @ functional.normalize(self.classes, dim=1).T
         margin = self.config.margin * functional.one_hot(labels, cosines.shape[1])
         return functional.cross_entropy(self.config.scale * (cosines - margin), labels)
+
+
+def masked(root: Tensor, derivative: Tensor) -> Tensor:
+    """Return √ where it was measured and 0 elsewhere, and the mask, for √ and its derivative (batch, 1, 1, n); (batch, 2, 1, n)."""
+    moves = (derivative.abs() > FLAT).float()
+    measured = functional.max_pool2d(moves, (1, FLAT_POINTS), stride=1, padding=(0, FLAT_POINTS // 2))
+    return torch.cat([root * measured, measured], dim=1)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
