@@ -3,7 +3,7 @@
 ``python benchmarks/decisions.py RUN…`` reads runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
 ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.matching.ranking.decide`. Probabilities and
 "unknown" are fitted on one half of the specimens (of the species, for what was never learned) and applied to the other. A run
-without unknown species takes "unknown" from one that is given beside it, as the export does.
+without unknown species takes "unknown" from one that is given beside it, as the export does, else from the embedded model's card.
 
 ``python benchmarks/decisions.py --foreign DATA`` identifies the plastics, liquids and standards in a folder such
 as ``../shared/data``: a match is false unless the material is a mineral by another name, see :data:`MINERALS`.
@@ -28,18 +28,20 @@ from raman_edge.model.model import default_path as model_path
 from raman_edge.quality import Quality
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Axis, Origin, Spectrum
-from raman_edge.wording import ANSWERS
+from raman_edge.wording import ANSWERS, NAMED
+from raman_train.packs.measure import MineralGroups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raman_edge.matching.ranking import Ranking
+    from raman_edge.matching.ranking import Ranking, Verdict
     from raman_edge.model.card import Decision, OutOfLibraryRule
     from raman_edge.peaks import MaterialLines
     from raman_export.held_out import HeldOutRun
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
 EVERYTHING = Claims(sets=True, known=True)
+GROUPS = MineralGroups()
 CHANCES = (0.5, 0.6, 0.65, 0.7, 0.75, 0.775, 0.8, 0.85)
 HEIGHTS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.1)
 MINERALS = {
@@ -63,7 +65,7 @@ class Case:
     rule: Decision
 
 
-def cases(kept: HeldOutRun, other: OutOfLibraryRule | None) -> list[Case]:
+def cases(kept: HeldOutRun, other: OutOfLibraryRule) -> list[Case]:
     """Return every spectrum that a run kept apart, each under a rule fitted on the other half; ``other`` is another run's "unknown"."""
     from raman_export import held_out, out_of_library
     from raman_train import confidence, runs
@@ -85,7 +87,7 @@ def cases(kept: HeldOutRun, other: OutOfLibraryRule | None) -> list[Case]:
         looks = [out_of_library.features(material, axis, answers, fusion, queries) for queries, _ in sides]
         known, strange = (look.rows(mine != half) for look, mine in zip(looks, first, strict=True))
         fitted = out_of_library.fit(known, strange) if strange.similarity.size else None
-        familiar = fitted or other or out_of_library.by_similarity(known.similarity)
+        familiar = fitted or other
         rule = held_out.decision(scale, fusion, levels, familiar)
         for (queries, _), question, mine in zip(sides, questions, first, strict=True):
             for row in np.flatnonzero(mine == half).tolist():
@@ -109,9 +111,9 @@ def before(case: Case) -> str:
     return "ambiguous" if len(ranked.sets.p90) > 1 or (ranked.matches[0].score or 0.0) < rule.ambiguous_below else "match"
 
 
-def now(case: Case, *, measured: bool) -> str:
-    """Return the decision of today."""
-    return ranking.decide(case.ranking, GOOD, case.rule, EVERYTHING._replace(known=measured)).decision
+def now(case: Case) -> Verdict:
+    """Return the verdict of today."""
+    return ranking.decide(case.ranking, GOOD, case.rule, EVERYTHING, GROUPS.group_of)
 
 
 def kind(case: Case) -> str:
@@ -119,19 +121,34 @@ def kind(case: Case) -> str:
     return "strange" if case.truth is None else "right" if case.ranking.matches[0].label == case.truth else "wrong"
 
 
-def shares(made: list[Case], *, measured: bool) -> None:
+def shares(made: list[Case]) -> None:
     """Print how often each decision is given, before and now, by what the first candidate is."""
     print(f"{'first candidate':18} {'spectra':>7}  rules   " + "  ".join(f"{answer:>9}" for answer in ANSWERS[:-1]))
     for name in ("right", "wrong", "strange"):
         mine = [case for case in made if kind(case) == name]
-        for rules, answers in (("before", map(before, mine)), ("now", (now(case, measured=measured) for case in mine))):
+        for rules, answers in (("before", map(before, mine)), ("now", (now(case).decision for case in mine))):
             counts = Counter(answers)
             if mine:
                 row = "  ".join(f"{counts[answer] / len(mine):9.1%}" for answer in ANSWERS[:-1])
                 print(f"{name if rules == 'before' else '':18} {len(mine) if rules == 'before' else '':>7}  {rules:6}  {row}")
 
 
-def curve(made: list[Case], *, measured: bool) -> None:
+def levels(made: list[Case]) -> None:
+    """Print how often each decision is given to materials of the library, and is right at its level: name, group, or one of several."""
+    counts: Counter[str] = Counter()
+    for case in (case for case in made if case.truth is not None):
+        verdict = now(case)
+        right = verdict.group in GROUPS.of(case.truth) if verdict.group else case.truth in verdict.names
+        counts += Counter({"all": 1, verdict.decision: 1, "answered": verdict.decision in NAMED, "with a group": verdict.group is not None})
+        if right:
+            counts += Counter({"all, right": 1, f"{verdict.decision}, right": 1, "answered, right": 1})
+            counts["with a group, right"] += verdict.group is not None
+    print("\nright at its level     given   right")
+    for what in (*ANSWERS[:-2], "with a group", "answered", "all"):
+        print(f"{what:18} {counts[what] / counts['all']:9.1%} {counts[f'{what}, right'] / max(1, counts[what]):7.1%}")
+
+
+def curve(made: list[Case]) -> None:
     """Print what each least chance, and each height of a strong line, makes of the matches."""
     whole = Counter(map(kind, made))
     usual = (ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED)
@@ -140,7 +157,7 @@ def curve(made: list[Case], *, measured: bool) -> None:
     print("\nshare of matches    least chance  unexplained from  lacking from   right   wrong  strange")
     for numbers in tried:
         ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED = numbers
-        counts = Counter(kind(case) for case in made if now(case, measured=measured) == "match")
+        counts = Counter(kind(case) for case in made if now(case).decision == "match")
         row = "  ".join(f"{counts[name] / max(1, whole[name]):6.1%}" for name in ("right", "wrong", "strange"))
         print(f"{'':18} {numbers[0]:13.3f} {numbers[1]:17.2f} {numbers[2]:13.2f}  {row}{'   <- ours' if numbers == usual else ''}")
     ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED = usual
@@ -215,14 +232,14 @@ def main() -> int:
     options = parser.parse_args()
     if options.foreign:
         ask_foreign(options.foreign)
-    familiar = None
+    familiar = Model.open(model_path()).card.decision.familiar
     for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].prepared.split.unknown.size):
         made = cases(kept, familiar)
         familiar = made[0].rule.familiar if kept.prepared.split.unknown.size else familiar
-        measured = familiar is not None
         print(f"\n{path.name}: protocol {kept.trained.about.config.data.protocol}, {kept.trained.about.epochs} epochs")
-        shares(made, measured=measured)
-        curve(made, measured=measured)
+        shares(made)
+        levels(made)
+        curve(made)
     return 0
 
 
