@@ -87,6 +87,7 @@ packs: $(VENV)/.dev  ## make the library packs that are installed with raman-edg
 measure-packs: runs/rruff.npz  ## print the tables of docs/benchmarks/packs.md; trains the default for each of five splits first
 	for seed in 0 1 2 3 4; do $(BIN)/raman-train evaluate $(MEASURED) --set data.split_seed=$$seed --out runs/default-sample-$$seed || exit; done
 	$(BIN)/raman-train pack measure --data $(DATA) --rruff runs/rruff.npz --networks runs/default-sample-[0-4]
+	$(BIN)/python benchmarks/decisions.py runs/default-sample-[0-4]
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
