@@ -39,18 +39,13 @@ EDGE = "tests/edge"
 TESTS = (
     ("the vendor's software", (f"{EDGE}/service/test_watch_vendor.py",)),
     (
-        "paths, files and consoles",
+        "paths, files, consoles, processes and locks",
         (
             *("-m", "not slow"),
             *(f"{EDGE}/{name}.py" for name in ("test_windows", "test_atomic_write", "test_bounded_read", "cli/test_cli_encodings")),
             *(f"{EDGE}/sources/{name}.py" for name in ("test_folder", "test_folder_life", "test_folder_parts", "test_parse")),
             *(f"{EDGE}/settings", f"{EDGE}/journal/test_journal.py", f"{EDGE}/journal/test_journal_trouble.py"),
-        ),
-    ),
-    (
-        "processes and locks",
-        (
-            *("-m", "not slow", f"{EDGE}/cli/test_cli_console_events.py", f"{EDGE}/outputs/test_files.py"),
+            *(f"{EDGE}/cli/test_cli_console_events.py", f"{EDGE}/outputs/test_files.py"),
             *(f"{EDGE}/service/test_remembered.py", f"{EDGE}/service/test_service.py"),
         ),
     ),
@@ -136,7 +131,7 @@ class Windows(lane.Lane):
 
     def demo(self) -> str:
         """Run the whole demo."""
-        events = lane.results(self.edge("demo", DEMO_SECONDS="10"))
+        events = lane.results(self.edge("demo", DEMO_SECONDS="6"))
         files = sum(event["event"] == "result" and event["source"]["kind"] == "file" for event in events)
         serial = sum(event["event"] == "result" and event["source"]["kind"] == "serial" for event in events)
         if not files or not serial:
