@@ -271,16 +271,19 @@ def run_list(options: argparse.Namespace) -> int:
             entries = [entry for entry in entries if entry.name == name]
     listed = library_packs.of_packs(options) if options.name is not None or options.packs else []
     if options.name is not None and not entries and not listed:
-        return _not_found(options.name)
+        near = library_packs.nearest(options)
+        advice = f"did you mean {', '.join(near)}?" if near else "`raman-edge library list` shows the materials"
+        say(f"no material {options.name!r} was added, and no pack has it; {advice}")
+        return NOTHING_DONE
     entries = () if options.packs and options.name is None else entries
     if as_json(options):
         _write_materials(entries, "material")
-        for pack, material in listed:
-            write_json(library_packs.material(pack, material))
+        for one in listed:
+            write_json(library_packs.material(one))
         return 0
     lines = [
         *_lines(entries),
-        *(line for pack, material in listed for line in library_packs.material_lines(pack, material, options.name is not None)),
+        *(line for one in listed for line in library_packs.material_lines(one, options.name is not None)),
     ]
     for line in lines or ["no material was added yet: raman-edge library add NAME FILE"]:
         write_text(line)
@@ -295,7 +298,8 @@ def run_remove(options: argparse.Namespace) -> int:
             options.name = _stored_name(options.name, own.entries())
             removed = own.remove(options.name)
     if not removed:
-        return _not_found(options.name)
+        say(f"no material {options.name!r} was added; `raman-edge library list` shows those that were")
+        return NOTHING_DONE
     if as_json(options):
         _write_materials(removed, "removed")
         return 0
@@ -309,11 +313,6 @@ def _stored_name(name: str, entries: Sequence[UserReference]) -> str:
     names = {entry.name for entry in entries}
     alike = [one for one in names if one.casefold() == name.casefold()]
     return alike[0] if name not in names and len(alike) == 1 else name
-
-
-def _not_found(name: str) -> int:
-    say(f"no material {name!r} was added, and no pack has it; `raman-edge library list` shows the materials")
-    return NOTHING_DONE
 
 
 def _write_materials(entries: Sequence[UserReference], event: Literal["material", "removed"]) -> None:

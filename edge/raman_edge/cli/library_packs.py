@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +16,7 @@ from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
 from raman_edge.matching import pack as packs
 from raman_edge.matching.library import Material, default_path
-from raman_edge.matching.pack import Pack
+from raman_edge.matching.pack import Pack, PackReference
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.service.identifier import open_calibration
 from raman_edge.sources.files import read_file
@@ -22,12 +24,17 @@ from raman_edge.wording import USER
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
 
     from raman_edge.cli.parser import Parser
     from raman_edge.spectrum import Fault, Spectrum
 
 
 SOME_FAILED, NOTHING_DONE = 1, 65
+NEAREST = 5
+"""Most names that are offered where none is found."""
+SHORTEST = 4
+"""Least characters of a part of a name that is looked for."""
 
 
 def make_pack(options: argparse.Namespace) -> int:
@@ -76,26 +83,19 @@ def add_packs(parser: Parser) -> None:
 def run_packs(options: argparse.Namespace) -> int:
     """Print the packs with source, licence and attribution."""
     for pack in _open_packs(options):
-        labels = {one.label for one in pack.contents.references}
-        # The references of the minerals are in the library that was exported with the embedded model.
-        counts = _embedded_counts() if pack.name == packs.MINERALS else (len(labels), len(pack.spectra))
+        references = pack.contents.references
+        labels = {one.label for one in references}
         if as_json(options):
             sources = [msgspec.to_builtins(one) for one in pack.contents.sources]
-            facts = {"name": pack.name, "title": pack.contents.title, "materials": counts[0], "references": counts[1]}
+            facts = {"name": pack.name, "title": pack.contents.title, "materials": len(labels), "references": len(references)}
             write_json({"v": 1, "event": "pack", **facts, "sha256": pack.sha256, "sources": sources})
             continue
-        write_text(f"{pack.name}  {pack.contents.title}: {counts[0]} materials, {counts[1]} references")
+        write_text(f"{pack.name}  {pack.contents.title}: {len(labels)} materials, {len(references)} references")
         for one in pack.contents.sources:
             write_text(f"  {one.title}")
             write_text(f"    licence: {one.licence or 'none was published'}")
             write_text(f"    attribution: {one.attribution or 'none given'}")
     return _user_pack(options)
-
-
-def _embedded_counts() -> tuple[int, int]:
-    """Return the numbers of labels and references of the embedded library."""
-    with np.load(default_path(), allow_pickle=False) as arrays:
-        return arrays["labels"].size, arrays["label_of"].size
 
 
 def _user_pack(options: argparse.Namespace) -> int:
@@ -115,25 +115,55 @@ def _user_pack(options: argparse.Namespace) -> int:
     return 0
 
 
-def of_packs(options: argparse.Namespace) -> list[tuple[Pack, Material]]:
+class Listed(NamedTuple):
+    """A material of a pack, with its references there."""
+
+    pack: Pack
+    material: Material
+    references: Sequence[PackReference]
+
+
+def of_packs(options: argparse.Namespace) -> list[Listed]:
     """Return the materials of the packs of the options, or those that the name stands for."""
     wanted = None if options.name is None else options.name.strip().casefold()
-    found = []
+    return [one for one in _every(options) if wanted is None or wanted in packs.names_of(one.material)]
+
+
+def nearest(options: argparse.Namespace) -> list[str]:
+    """Return the labels in the packs that a name, which no material has, may stand for: what contains it, else what is spelled alike."""
+    wanted = options.name.strip().casefold()
+    label_of = {name: one.material.label for one in _every(options) for name in packs.names_of(one.material)}
+    near = [name for name in label_of if len(wanted) >= SHORTEST and wanted in name] or difflib.get_close_matches(wanted, label_of, NEAREST)
+    return list(dict.fromkeys(label_of[name] for name in near))[:NEAREST]
+
+
+def _every(options: argparse.Namespace) -> Iterator[Listed]:
     for pack in _open_packs(options):
-        described = pack.materials
-        labels = dict.fromkeys((*described, *(one.label for one in pack.contents.references)))
-        every = (described.get(label, Material(label)) for label in labels)
-        found += [(pack, one) for one in every if wanted is None or wanted in packs.names_of(one)]
-    return found
+        references: dict[str, list[PackReference]] = {label: [] for label in pack.materials}
+        for one in pack.contents.references:
+            references.setdefault(one.label, []).append(one)
+        for label, of_label in references.items():
+            yield Listed(pack, pack.materials.get(label, Material(label)), of_label)
 
 
 def _open_packs(options: argparse.Namespace) -> list[Pack]:
     chosen = shared.merged(options).packs
-    return [Pack.open(packs.find(name)) for name in chosen] if chosen else list(packs.open_installed())
+    return [_whole(one) for one in ([Pack.open(packs.find(name)) for name in chosen] if chosen else packs.open_installed())]
 
 
-def material(pack: Pack, material: Material) -> dict[str, object]:
+def _whole(pack: Pack) -> Pack:
+    """Return a pack with its references: those of the minerals are in the library that was exported with the embedded model."""
+    if pack.name != packs.MINERALS or pack.contents.references:
+        return pack
+    with np.load(default_path(), allow_pickle=False) as arrays:
+        labels = arrays["labels"][arrays["label_of"]].tolist()
+        references = tuple(PackReference(*one, 0) for one in zip(labels, arrays["specimens"].tolist(), strict=True))
+    return replace(pack, contents=msgspec.structs.replace(pack.contents, references=references))
+
+
+def material(listed: Listed) -> dict[str, object]:
     """Return a material of a pack for a script."""
+    pack, material, references = listed
     sources = pack.contents.sources
     return {
         "v": 1,
@@ -144,22 +174,19 @@ def material(pack: Pack, material: Material) -> dict[str, object]:
         "formula": material.formula,
         "groups": list(material.groups),
         "references": [
-            {"specimen": one.specimen, "source": sources[one.source].title, "licence": sources[one.source].licence}
-            for one in pack.contents.references
-            if one.label == material.label
+            {"specimen": one.specimen, "source": sources[one.source].title, "licence": sources[one.source].licence} for one in references
         ],
     }
 
 
-def material_lines(pack: Pack, material: Material, full: bool) -> list[str]:  # noqa: FBT001 - how much
-    """Return a material of a pack for a person: one line, and where it is shown alone its references."""
+def material_lines(listed: Listed, full: bool) -> list[str]:  # noqa: FBT001 - how much
+    """Return a material of a pack for a person: one line, and where it is shown alone the specimens of each source."""
+    pack, material, references = listed
     beside = ", ".join(filter(None, (*material.synonyms, material.formula)))
     groups = f"  [{'; '.join(material.groups)}]" if material.groups else ""
     lines = [f"{material.label}{', ' if beside else ''}{beside}{groups}  pack {pack.name}"]
     if full:
-        sources = pack.contents.sources
-        for one in pack.contents.references:
-            if one.label == material.label:
-                source = sources[one.source]
-                lines.append(f"  {one.specimen}  {source.title}, {source.licence or 'no licence'}: {source.attribution}")
+        for number, source in enumerate(pack.contents.sources):
+            if specimens := dict.fromkeys(one.specimen for one in references if one.source == number):
+                lines.append(f"  {', '.join(specimens)}  {source.title}, {source.licence or 'no licence'}: {source.attribution}")
     return lines

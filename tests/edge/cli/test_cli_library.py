@@ -275,6 +275,22 @@ def test_a_calibration_that_ended_teaches_nothing(model: Path, wafer: Path, tmp_
     assert lines(capsys) == []
 
 
+def test_every_material_of_a_pack_is_listed_and_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also the minerals without a group or another name, which are in the embedded library alone; a wrong name is offered the nearest."""
+    assert cli.main(["library", "packs", "--packs", "minerals"]) == 0
+    (facts, *_) = lines(capsys)
+    assert cli.main(["library", "list", "--packs", "minerals"]) == 0
+    listed = lines(capsys)
+    assert len({one["name"] for one in listed}) == len(listed) == facts["materials"]
+    assert sum(len(one["references"]) for one in listed) == facts["references"]
+    bare = next(one for one in listed if not one["groups"] and not one["synonyms"])
+    assert cli.main(["library", "show", bare["name"].upper()]) == 0
+    assert lines(capsys) == [bare]
+    for wrong, near in {"monazite": "MonaziteCe, MonaziteLa", "Quarz": "Quartz"}.items():
+        assert cli.main(["library", "show", wrong]) == 65
+        assert f"did you mean {near}?" in capsys.readouterr().err
+
+
 def test_packs_with_their_terms(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``packs`` prints licence and attribution of every source; ``list --packs`` the materials, ``show`` finds one by its synonym."""
     assert not own.exists()
