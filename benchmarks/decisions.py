@@ -15,6 +15,7 @@ import argparse
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ from raman_edge.quality import Quality
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Axis, Origin, Spectrum
 from raman_edge.wording import ANSWERS, NAMED
-from raman_train.packs.measure import MineralGroups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,16 @@ if TYPE_CHECKING:
     from raman_edge.model.card import Decision, OutOfLibraryRule
     from raman_edge.peaks import MaterialLines
     from raman_export.held_out import HeldOutRun
+    from raman_train.packs.measure import MineralGroups
+
+    Levels = dict[str, tuple[float, float]]
+    """Share of the spectra, and share of these that is right, of each of :data:`LEVELS`."""
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
 EVERYTHING = Claims(sets=True, known=True)
-GROUPS = MineralGroups()
 CHANCES = (0.5, 0.6, 0.65, 0.7, 0.75, 0.775, 0.8, 0.85)
+LEVELS = (*(answer for answer in ANSWERS if answer in NAMED), "with a group", "answered", "all")
+"""What is counted: decisions, and sums of them."""
 HEIGHTS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.1)
 MINERALS = {
     "calcium carbonate": "Calcite",
@@ -113,7 +118,7 @@ def before(case: Case) -> str:
 
 def now(case: Case) -> Verdict:
     """Return the verdict of today."""
-    return ranking.decide(case.ranking, GOOD, case.rule, EVERYTHING, GROUPS.group_of)
+    return ranking.decide(case.ranking, GOOD, case.rule, EVERYTHING, groups().group_of)
 
 
 def kind(case: Case) -> str:
@@ -133,19 +138,35 @@ def shares(made: list[Case]) -> None:
                 print(f"{name if rules == 'before' else '':18} {len(mine) if rules == 'before' else '':>7}  {rules:6}  {row}")
 
 
-def levels(made: list[Case]) -> None:
-    """Print how often each decision is given to materials of the library, and is right at its level: name, group, or one of several."""
-    counts: Counter[str] = Counter()
-    for case in (case for case in made if case.truth is not None):
+@cache
+def groups() -> MineralGroups:
+    """Open the groups of the minerals."""
+    from raman_train.packs.measure import MineralGroups
+
+    return MineralGroups()
+
+
+def levels(made: list[Case]) -> Levels:
+    """Return how often each decision is given to materials of the library, and is right at its level: name, group, or one of several."""
+    given: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for case in made:
+        if case.truth is None:
+            continue
         verdict = now(case)
-        right = verdict.group in GROUPS.of(case.truth) if verdict.group else case.truth in verdict.names
-        counts += Counter({"all": 1, verdict.decision: 1, "answered": verdict.decision in NAMED, "with a group": verdict.group is not None})
-        if right:
-            counts += Counter({"all, right": 1, f"{verdict.decision}, right": 1, "answered, right": 1})
-            counts["with a group, right"] += verdict.group is not None
-    print("\nright at its level     given   right")
-    for what in (*ANSWERS[:-2], "with a group", "answered", "all"):
-        print(f"{what:18} {counts[what] / counts['all']:9.1%} {counts[f'{what}, right'] / max(1, counts[what]):7.1%}")
+        kinds = ["all", verdict.decision, *["answered"] * (verdict.decision in NAMED), *["with a group"] * (verdict.group is not None)]
+        given.update(kinds)
+        if verdict.group in groups().of(case.truth) if verdict.group else case.truth in verdict.names:
+            right.update(kinds)
+    return {what: (given[what] / given["all"], right[what] / max(1, given[what])) for what in LEVELS}
+
+
+def print_levels(runs: list[Levels]) -> None:
+    """Print the means of the runs, and the smallest and largest share that is right."""
+    print(f"\nright at its level, {len(runs)} {'run' if len(runs) == 1 else 'runs'}\n{'':18} {'given':>7} {'right':>7}")
+    for what in LEVELS:
+        given, right = np.array([one[what] for one in runs]).T
+        print(f"{what:18} {given.mean():7.1%} {right.mean():7.1%}  ({right.min():.1%} to {right.max():.1%})")
 
 
 def curve(made: list[Case]) -> None:
@@ -232,14 +253,17 @@ def main() -> int:
     options = parser.parse_args()
     if options.foreign:
         ask_foreign(options.foreign)
+    found: list[Levels] = []
     familiar = Model.open(model_path()).card.decision.familiar
     for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].prepared.split.unknown.size):
         made = cases(kept, familiar)
         familiar = made[0].rule.familiar if kept.prepared.split.unknown.size else familiar
         print(f"\n{path.name}: protocol {kept.trained.about.config.data.protocol}, {kept.trained.about.epochs} epochs")
         shares(made)
-        levels(made)
         curve(made)
+        found.append(levels(made))
+    if found:
+        print_levels(found)
     return 0
 
 

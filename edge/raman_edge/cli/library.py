@@ -272,7 +272,7 @@ def run_list(options: argparse.Namespace) -> int:
     listed = library_packs.of_packs(options) if options.name is not None or options.packs else []
     if options.name is not None and not entries and not listed:
         near = library_packs.nearest(options)
-        advice = f"did you mean {', '.join(near)}?" if near else "`raman-edge library list` shows the materials"
+        advice = f"did you mean {' or '.join(near)}?" if near else "`raman-edge library list` shows the materials"
         say(f"no material {options.name!r} was added, and no pack has it; {advice}")
         return NOTHING_DONE
     entries = () if options.packs and options.name is None else entries

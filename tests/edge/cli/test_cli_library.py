@@ -286,7 +286,7 @@ def test_every_material_of_a_pack_is_listed_and_found(capsys: pytest.CaptureFixt
     bare = next(one for one in listed if not one["groups"] and not one["synonyms"])
     assert cli.main(["library", "show", bare["name"].upper()]) == 0
     assert lines(capsys) == [bare]
-    for wrong, near in {"monazite": "MonaziteCe, MonaziteLa", "Quarz": "Quartz"}.items():
+    for wrong, near in {"monazite": "MonaziteCe or MonaziteLa", "Quarz": "Quartz"}.items():
         assert cli.main(["library", "show", wrong]) == 65
         assert f"did you mean {near}?" in capsys.readouterr().err
 
