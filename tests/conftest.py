@@ -93,7 +93,7 @@ def _no_remembered_instruments(tmp_path_factory: pytest.TempPathFactory, monkeyp
 
 def data_folder() -> Path:
     """Return the folder of real spectra: ``RAMAN_DATA``, or ``../shared/data`` beside the checkout."""
-    return Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    return Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
 @pytest.fixture(scope="session")

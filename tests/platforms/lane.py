@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "platforms"
-DATA = Path(os.environ.get("RAMAN_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("RAMAN_DATA") or ROOT.parent / "shared" / "data")
 TESTS = (
     *("onnx==1.17.0", "pytest", "pytest-timeout", "hypothesis", "pyte", "psutil"),
     *("paho-mqtt", "prometheus-client", "jinja2", "markupsafe"),
