@@ -307,7 +307,7 @@ def main() -> int:
     options = parser.parse_args()
     remembered()
     wrong = 0
-    root = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    root = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[2] / "shared" / "data")
     parts = {"synthetic": synthetic(options.rounds, options.seed, options.only), "real": real(root, options.only)}
     for part, outcomes in parts.items():
         if options.part not in {"both", part}:

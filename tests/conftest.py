@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from data_folder import DATA
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -91,15 +92,9 @@ def _no_remembered_instruments(tmp_path_factory: pytest.TempPathFactory, monkeyp
     monkeypatch.setenv("RAMAN_EDGE_INSTRUMENTS", str(tmp_path_factory.getbasetemp() / f"{next(FILES)}-instruments.toml"))
 
 
-def data_folder() -> Path:
-    """Return the folder of real spectra: ``RAMAN_DATA``, or ``../shared/data`` beside the checkout."""
-    return Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[2] / "shared" / "data")
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real spectra; the test is skipped where there is none."""
-    folder = data_folder()
-    if not folder.is_dir():
-        pytest.skip(f"no real spectra at {folder}: set RAMAN_DATA")
-    return folder
+    if not DATA.is_dir():
+        pytest.skip(f"no real spectra at {DATA}: set RAMAN_DATA")
+    return DATA

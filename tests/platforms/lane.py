@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parents[1]))  # helpers that tests share
 import vendor_writer
+from data_folder import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "platforms"
-DATA = Path(os.environ.get("RAMAN_DATA") or ROOT.parent / "shared" / "data")
 TESTS = (
     *("onnx==1.17.0", "pytest", "pytest-timeout", "hypothesis", "pyte", "psutil"),
     *("paho-mqtt", "prometheus-client", "jinja2", "markupsafe"),

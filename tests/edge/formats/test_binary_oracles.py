@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from contracts.format_contract import ORIGIN
+from data_folder import DATA
 from opus_files import COMPACT, INSTRUMENTS, RAMAN, opus, raman, series
 from raman_edge.formats import read
 from wdf_files import MICRON, WdfFile, X, Y
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from raman_edge.spectrum import Spectrum
 
-DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
 SHIFT = 150.0 + 15.25 * np.arange(40)
 ROWS = [1000.0 + (k + 1) * 37.25 * (np.arange(40) ** 2 % 41) for k in range(6)]
 GRID = {X: (MICRON, [0, 1.5, 3, 0, 1.5, 3]), Y: (MICRON, [0, 0, 0, 2, 2, 2])}

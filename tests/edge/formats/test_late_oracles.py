@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import struct
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from andor_files import SifFile
 from contracts.format_contract import ORIGIN
+from data_folder import DATA
 from omnic_files import ABSORBANCE, WAVENUMBER, OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats import read
@@ -25,10 +24,11 @@ from witec_files import FREE, GRATING, LINEAR, POLYNOMIAL, TABLE, WitecFile, Wit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data")) / "instrument_files"
+INSTRUMENTS = DATA / "instrument_files"
 LASER = 400.0
 """nm; given for wavelengths, below all of them."""
 ROW = 1000.0 + 37 * (np.arange(40) ** 2 % 41)
@@ -37,7 +37,7 @@ SHIFT = 150.0 + 15.25 * np.arange(40)
 
 def there(*names: str) -> list[bytes]:
     """Return the real files that are there."""
-    return [(DATA / name).read_bytes() for name in names if (DATA / name).is_file()]
+    return [(INSTRUMENTS / name).read_bytes() for name in names if (INSTRUMENTS / name).is_file()]
 
 
 @contextlib.contextmanager
@@ -86,11 +86,11 @@ def test_sif_is_read_as_sif_parser_reads_it(tmp_path: Path) -> None:
         assert read(data, ORIGIN, laser_nm=LASER)[0].exposure_s == stated["ExposureTime"]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no spectra in {DATA}; set RAMAN_DATA to their folder")
+@pytest.mark.skipif(not INSTRUMENTS.is_dir(), reason=f"no spectra in {INSTRUMENTS}; set RAMAN_DATA to their folder")
 def test_sif_has_the_wavelengths_and_counts_of_the_text_that_solis_exports() -> None:
     """Of the same measurement."""
-    data = (DATA / "andor" / "raman1.sif").read_bytes()
-    rows = [line.split() for line in (DATA / "andor" / "raman1.asc").read_text("latin-1").splitlines()[:1024]]
+    data = (INSTRUMENTS / "andor" / "raman1.sif").read_bytes()
+    rows = [line.split() for line in (INSTRUMENTS / "andor" / "raman1.asc").read_text("latin-1").splitlines()[:1024]]
     nm, counts = np.array(rows, np.float64).T
     file = BinaryFile(data)
     *_, end, _ = _described(file, data.index(b"65567"))
@@ -119,10 +119,10 @@ def test_spe_of_lightfield_is_read_as_spe2py_reads_it(tmp_path: Path) -> None:
         same(data, [theirs.wavelength] * len(rows), rows, 540.0)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no spectra in {DATA}; set RAMAN_DATA to their folder")
+@pytest.mark.skipif(not INSTRUMENTS.is_dir(), reason=f"no spectra in {INSTRUMENTS}; set RAMAN_DATA to their folder")
 def test_spe_of_winspec_has_the_wavelengths_that_it_was_calibrated_with() -> None:
     """The header keeps the pixels and wavelengths that the polynomial was fitted to."""
-    data = (DATA / "princeton" / "Testfile_Single_SPE2.SPE").read_bytes()
+    data = (INSTRUMENTS / "princeton" / "Testfile_Single_SPE2.SPE").read_bytes()
     found = read(data, ORIGIN)
     pixels, nm = (struct.unpack_from("<3d", data, at) for at in (3103, 3183))
     shift = np.interp(np.array(pixels), np.arange(1.0, 1341), found[0].axis.shift)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from contracts.format_contract import answered
+from data_folder import DATA
 from raman_edge.formats import read
 from raman_edge.spectrum import OTHER_METHOD, Origin
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
 
-DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
 INSTRUMENTS = DATA / "instrument_files"
 REFLEX, QONTOR = "renishaw/PST_Reflex532_Z050_010_10000msx2", "renishaw/nCal_Qontor785_z005H12_100_1x3s"
 WITEC = "witec/PST_WITEcAlpha532_100x_075_10000ms_000_Spec.Data 1.spc"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from contracts.format_contract import answered
+from data_folder import DATA
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
 from raman_edge.spectrum import OTHER_METHOD, Origin, Spectrum
 
-DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 INSTRUMENTS = DATA / "instrument_files"
 SAMPLE = 300
 

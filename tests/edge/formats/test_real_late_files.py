@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
 from contracts.format_contract import answered
+from data_folder import DATA
 from raman_edge.formats import read
 from raman_edge.spectrum import OTHER_METHOD, Origin
 
-INSTRUMENTS = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data")) / "instrument_files"
+INSTRUMENTS = DATA / "instrument_files"
 
 pytestmark = pytest.mark.skipif(not INSTRUMENTS.is_dir(), reason=f"no spectra in {INSTRUMENTS}; set RAMAN_DATA to their folder")
 

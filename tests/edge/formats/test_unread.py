@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
 import pytest
 from contracts.format_contract import answered, example_names
+from data_folder import DATA
 from raman_edge.formats.magic import unread_kind
 
-CASES = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data")).parent / "cases"
+CASES = DATA.parent / "cases"
 HAMAMATSU = b"IM" + struct.pack("<6H", 3301, 672, 512, 0, 0, 3) + bytes(50)
 MATLAB = b"\0\0\0\0" + struct.pack("<4I", 1024, 2, 0, 9) + b"spectrum\0" + bytes(99)
 FILES = {
