@@ -146,7 +146,7 @@ def add_simulate(parser: Parser) -> None:
     parser.add_argument(
         "--material",
         metavar="NAME",
-        help="a standard, a mineral of the library, A+B, none, or a file of a spectrum; default: the profile's",
+        help="a standard, a material of the library or a pack, A+B, none, or a file of a spectrum; default: the profile's",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--link", type=Path, metavar="PATH", help="a link to the pseudo-terminal; default: one in a temporary folder")

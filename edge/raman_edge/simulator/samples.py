@@ -1,4 +1,4 @@
-"""Samples of a simulated instrument, by name: a standard, a reference of the embedded library, a file of a spectrum."""
+"""Samples of a simulated instrument, by name: a standard, a material of the embedded library or a pack, a file of a spectrum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raman_edge import formats
 from raman_edge.atomic_write import system_path
 from raman_edge.calibration import standards
 from raman_edge.errors import ConfigError, FormatError, RamanEdgeError
-from raman_edge.matching import library
+from raman_edge.matching import library, pack
 from raman_edge.model import model
 from raman_edge.simulator import materials
 from raman_edge.simulator.materials import Curve, Lamp, LinesMaterial
@@ -34,13 +34,13 @@ NEAREST = 3
 def find(name: str) -> LightSource:
     """Return the material of that name, in any case; :class:`ConfigError` with the nearest names where there is none.
 
-    ``none`` is no sample; a standard has its lines; every other name is looked up in the peak tables of the embedded library.
-    A name with a dot or a slash that is a file is the spectrum in the file.
+    ``none`` is no sample; a standard has its lines; every other name is looked up in the peak tables of the embedded library, then
+    as a label, synonym or formula in the installed packs. A name with a dot or a slash that is a file is the spectrum in the file.
     """
     wanted = name.strip()
     if system_path(Path(wanted)).is_file() and ("/" in wanted or "\\" in wanted or "." in wanted):
         return measured(Path(wanted))
-    for look in (_standard, _reference, _plain):
+    for look in (_standard, _reference, _plain, _of_packs):
         if (found := look(wanted)) is not None:
             return found
     raise ConfigError(kind="unknown material", got=repr(name), **_advice(wanted))
@@ -86,6 +86,22 @@ def _plain(name: str) -> LightSource | None:
         return None
 
 
+def _of_packs(name: str) -> LightSource | None:
+    """Return the material that the packs know by that name; its first spectrum, unless the embedded library has its lines."""
+    spectra = {
+        label: spectrum
+        for opened in pack.open_installed()
+        for label, spectrum in reversed([*zip((one.label for one in opened.contents.references), opened.spectra, strict=True)])
+    }
+    labels = {label for label in pack.labels_named(name) if label in spectra or _reference(label)}
+    labels |= {label for label in spectra if label.casefold() == name.casefold()}
+    if len(labels) > 1:
+        raise ConfigError(kind="several materials have that name", got=repr(name), expected=f"one of {', '.join(sorted(labels))}")
+    for label in labels:
+        return _reference(label) or Curve(label, spectra[label].axis.shift, spectra[label].counts)
+    return None
+
+
 @cache
 def _library() -> Library | None:
     """Open the embedded library, without running its model; None where none is embedded, as in a fresh checkout."""
@@ -99,10 +115,13 @@ def _library() -> Library | None:
 def _advice(name: str) -> dict[str, str]:
     """Return what was expected: the nearest names, or examples."""
     embedded = _library()
-    known = [one.name for one in standards.STANDARDS] + [one.name for one in (*materials.MINERALS, materials.NONE)]
+    known = [one.name for one in (*standards.STANDARDS, *materials.MINERALS, materials.NONE)]
     known += embedded.labels if embedded else ()
-    known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, known, NEAREST) or difflib.get_close_matches(name.capitalize(), known, NEAREST)
+    for opened in pack.open_installed():
+        known += [one.label for one in opened.contents.references]
+        known += [synonym for one in opened.contents.materials for synonym in one.synonyms]
+    spelled = {text.casefold(): text for text in reversed(known)}
+    near = [spelled[text] for text in difflib.get_close_matches(name.casefold(), spelled, NEAREST)]
     if near:
         return {"advice": f"Did you mean {' or '.join(near)}?"}
     return {"expected": "a standard such as polystyrene, a mineral of the library such as Quartz, none, or a file of a spectrum"}

@@ -44,6 +44,22 @@ def test_a_mineral_has_the_peaks_of_the_library() -> None:
     assert np.abs(found.peaks.shift - 1008).min() < 3
 
 
+@pytest.mark.skipif(not library.default_path().exists(), reason="no library is embedded")
+def test_packs_know_more_names() -> None:
+    """A synonym or formula stands for its material, with the library's lines if it has them; a name of several is none."""
+    assert [samples.find(name).name for name in ("Monazite-(Ce)", "rock crystal", "polypropylene", "pvc")] == [
+        "MonaziteCe", "Quartz", "PP", "PVC"
+    ]  # fmt: skip
+    assert isinstance(samples.find("monazite-(ce)"), LinesMaterial)
+    plastic = samples.find("Polypropylene")
+    assert isinstance(plastic, Curve)
+    assert plastic.intensity(np.array([0.0]), np.array([809.0]))[0] > 0.3  # its strong line
+    with raising.refused(ConfigError, "several materials have that name", got="'CaCO3'", expected="one of Aragonite, Calcite"):
+        samples.find("CaCO3")
+    with pytest.raises(ConfigError, match="Did you mean polyethylene"):
+        samples.find("polyethilene")
+
+
 def test_without_a_library_there_are_a_few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Calcite, quartz and nothing, and advice for other names."""
     monkeypatch.setattr(library, "default_path", lambda: tmp_path / "none.npz")
