@@ -168,6 +168,28 @@ def test_freed_memory_is_kept() -> None:
     assert after > 0.5 * plain
 
 
+def test_denormal_numbers_are_zero_in_a_training() -> None:
+    """Adam's mean of a gradient that stays 0 becomes 0, not the smallest number there is; outside the block nothing changes."""
+
+    def mean_bits() -> int:
+        weight = torch.nn.Parameter(torch.zeros(64))
+        adam = torch.optim.Adam([weight], fused=True)
+        weight.grad = torch.full((64,), 1e-36)
+        for _ in range(300):
+            adam.step()
+            weight.grad.zero_()
+        mean: torch.Tensor = adam.state[weight]["exp_avg"]
+        return int(mean.view(torch.int32).max())
+
+    kept = mean_bits()
+    assert 0 < kept < 1 << 23  # no exponent: denormal
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor computes with denormal numbers in one way only")
+    with device.tuned(torch.device("cpu")):
+        assert mean_bits() == 0
+    assert mean_bits() == kept
+
+
 def test_the_state_of_dropout_is_restored() -> None:
     """A restored state gives the same masks."""
     cpu = torch.device("cpu")

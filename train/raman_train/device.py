@@ -75,10 +75,10 @@ def tuned(device: torch.device) -> Iterator[None]:
     """Tune the process for a training on ``device`` and restore its settings at the end.
 
     CUDA: TF32 for the remaining fp32 operations, and a search for the fastest convolution, since shapes never change within
-    a training. CPU: freed memory stays in the process for the next step.
+    a training. CPU: freed memory stays in the process for the next step, and denormal numbers are zero.
     """
     if device.type == "cpu":
-        with freed_memory_kept():
+        with denormals_flushed(), freed_memory_kept():
             yield
         return
     if device.type != "cuda":
@@ -127,6 +127,23 @@ def freed_memory_kept() -> Iterator[None]:
         for parameter, value in DEFAULT.items():
             libc.mallopt(parameter, value)
         libc.malloc_trim(0)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Compute with denormal numbers as zero within the block.
+
+    If a gradient stays 0, Adam's mean of it shrinks by a tenth a step, until rounding keeps it at a denormal number for ever. A
+    processor takes a hundred times as long for one. After 20 epochs of DRCNN on Dataset_2 18 % of the means of its first dense
+    layer were denormal, and Adam took .52 s a step instead of .10. The mode belongs to a thread; torch's threads, which start with
+    the first large operation, inherit it.
+    """
+    before = sys.float_info.min / 2 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def describe_allocator() -> str:
