@@ -82,7 +82,19 @@ def test_rows_are_convolved_as_ever(options: dict[str, object]) -> None:
     torch.testing.assert_close(rows[0].weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
 
 
-def test_from_one_convolution_to_the_next_channels_stay_last() -> None:
+@pytest.mark.parametrize("pool", [nn.MaxPool1d(2), nn.MaxPool1d(3, stride=2, padding=1), nn.MaxPool1d(2, ceil_mode=True)], ids=str)
+def test_a_pool_of_rows_is_a_pool(pool: nn.MaxPool1d) -> None:
+    """With channels last a pool gives the same numbers, and the layout of its input."""
+    rows = nn.Sequential(copy.deepcopy(pool))
+    device.channels_last(rows)
+    assert type(rows[0]) is device.RowPool
+    seen = torch.randn(3, 31, 4).transpose(1, 2)
+    assert torch.equal(rows(seen), pool(seen))
+    assert rows(seen).stride(1) == 1
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_from_one_convolution_to_the_next_channels_stay_last(learns: bool) -> None:  # noqa: FBT001 - a case
     """Through ReLU, pool and stacking of DRCNN's nine levels the layout stays; only the input and the output are converted."""
     network = build(DrcnnConfig(recursions=2), 64, 2)
     device.channels_last(network)
@@ -90,7 +102,8 @@ def test_from_one_convolution_to_the_next_channels_stay_last() -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Conv1d):
             layer.register_forward_pre_hook(lambda _, inputs: strides.append(inputs[0].stride()))
-    network(torch.rand(3, 64))
+    with torch.set_grad_enabled(learns):
+        network(torch.rand(3, 64))
     assert len(strides) == 7
     assert all(stride[1] == 1 for stride in strides[2:6])
 

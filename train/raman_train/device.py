@@ -188,8 +188,24 @@ class RowConv(nn.Conv1d):
         return made.squeeze(2)
 
 
+class RowPool(nn.MaxPool1d):
+    """A ``MaxPool1d`` that keeps the layout of :class:`RowConv`; torch's own one converts it where no gradients are asked."""
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        """Return (batch, channels, m) for (batch, channels, n)."""
+        size, stride, padding, dilation = ((one,) if isinstance(one, int) else one for one in self._window)
+        made = functional.max_pool2d(spectra.unsqueeze(2), (1, *size), (1, *stride), (0, *padding), (1, *dilation), self.ceil_mode)
+        return made.squeeze(2)
+
+    @property
+    def _window(self) -> tuple[int | tuple[int, ...], ...]:
+        return self.kernel_size, self.stride, self.padding, self.dilation
+
+
 def channels_last(network: nn.Module) -> None:
-    """Make every ``Conv1d`` of ``network`` compute with channels last; its weights and their names stay."""
+    """Make every ``Conv1d`` and ``MaxPool1d`` of ``network`` compute with channels last; its weights and their names stay."""
     for layer in network.modules():
         if type(layer) is nn.Conv1d and layer.padding_mode == "zeros":
             layer.__class__ = RowConv  # no state of its own
+        elif type(layer) is nn.MaxPool1d and not layer.return_indices:
+            layer.__class__ = RowPool
