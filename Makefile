@@ -13,6 +13,8 @@ CONFIG := train/raman_train/configs/drcnn-edge.toml
 MEASURED := --config $(CONFIG) --set training.epochs=16 --set training.augment.far_shift=0.35 --set training.augment.raw={}
 BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
+# Test processes side by side of `make test-all`; auto is one for each processor.
+JOBS ?= auto
 ARTICLE := docs/benchmarks/README.md
 
 .PHONY: help demo dist test test-all test-windows test-windows-all test-arm check format bench benchmark table2 figures default packs measure-packs clean
@@ -30,8 +32,8 @@ dist: | $(BIN)/python  ## build the wheel and the source distribution into dist/
 test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less often (installs torch on the first run)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --hypothesis-profile quick
 
-test-all: $(VENV)/.dev  ## run every test, the slow ones too
-	$(BIN)/python -m pytest -n auto --dist worksteal
+test-all: $(VENV)/.dev  ## run every test, the slow ones too (JOBS=N side by side)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
 	$(BIN)/python tests/platforms/windows.py
