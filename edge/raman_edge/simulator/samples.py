@@ -115,7 +115,7 @@ def _library() -> Library | None:
 def _advice(name: str) -> dict[str, str]:
     """Return what was expected: the nearest names, or examples."""
     embedded = _library()
-    known = [one.name for one in (*standards.STANDARDS, *materials.MINERALS, materials.NONE)]
+    known = [one.name for one in standards.STANDARDS] + [one.name for one in (*materials.MINERALS, materials.NONE)]
     known += embedded.labels if embedded else ()
     for opened in pack.open_installed():
         known += [one.label for one in opened.contents.references]
