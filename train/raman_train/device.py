@@ -133,10 +133,9 @@ def freed_memory_kept() -> Iterator[None]:
 def denormals_flushed() -> Iterator[None]:
     """Compute with denormal numbers as zero within the block.
 
-    If a gradient stays 0, Adam's mean of it shrinks by a tenth a step, until rounding keeps it at a denormal number for ever. A
-    processor takes a hundred times as long for one. After 20 epochs of DRCNN on Dataset_2 18 % of the means of its first dense
-    layer were denormal, and Adam took .52 s a step instead of .10. The mode belongs to a thread; torch's threads, which start with
-    the first large operation, inherit it.
+    If a gradient stays 0, Adam's mean of it shrinks by a tenth a step, until rounding keeps it at a denormal number for ever, and
+    processors are slow with these. ``raman-train benchmark --speed`` times a step with and without. The mode belongs to a thread;
+    torch's threads, which start with the first large operation, inherit it.
     """
     before = sys.float_info.min / 2 == 0.0
     torch.set_flush_denormal(True)
@@ -189,17 +188,14 @@ class RowConv(nn.Conv1d):
 
 
 class RowPool(nn.MaxPool1d):
-    """A ``MaxPool1d`` that keeps the layout of :class:`RowConv`; torch's own one converts it where no gradients are asked."""
+    """A ``MaxPool1d`` that keeps the layout of :class:`RowConv`; under ``no_grad`` torch's own one copies into the other layout."""
 
     def forward(self, spectra: Tensor) -> Tensor:
         """Return (batch, channels, m) for (batch, channels, n)."""
-        size, stride, padding, dilation = ((one,) if isinstance(one, int) else one for one in self._window)
+        window = (self.kernel_size, self.stride, self.padding, self.dilation)
+        size, stride, padding, dilation = ((one,) if isinstance(one, int) else one for one in window)
         made = functional.max_pool2d(spectra.unsqueeze(2), (1, *size), (1, *stride), (0, *padding), (1, *dilation), self.ceil_mode)
         return made.squeeze(2)
-
-    @property
-    def _window(self) -> tuple[int | tuple[int, ...], ...]:
-        return self.kernel_size, self.stride, self.padding, self.dilation
 
 
 def channels_last(network: nn.Module) -> None:

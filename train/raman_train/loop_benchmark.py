@@ -59,7 +59,7 @@ TINY = Config(
 STEP_MODEL, STEP_POINTS, STEP_CLASSES, TIMED_STEPS = DrcnnConfig(), 1570, 192, 2
 """The step timed on a CPU: Dataset_1's size; one more step warms up."""
 DENORMAL, DENORMAL_SHARE = 1e-40, 0.18
-"""Of Adam's means in DRCNN's first dense layer after 20 epochs of Dataset_2."""
+"""Of Adam's means in DRCNN's first dense layer after 20 epochs of Dataset_2, counted in the state of that run."""
 WARM_UP_PRODUCTS, TIMED_PRODUCTS = 3, 10
 TERA = 1e12
 

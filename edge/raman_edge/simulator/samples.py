@@ -87,18 +87,19 @@ def _plain(name: str) -> LightSource | None:
 
 
 def _of_packs(name: str) -> LightSource | None:
-    """Return the material that the packs know by that name; its first spectrum, unless the embedded library has its lines."""
-    spectra = {
-        label: spectrum
-        for opened in pack.open_installed()
-        for label, spectrum in reversed([*zip((one.label for one in opened.contents.references), opened.spectra, strict=True)])
-    }
-    labels = {label for label in pack.labels_named(name) if label in spectra or _reference(label)}
-    labels |= {label for label in spectra if label.casefold() == name.casefold()}
-    if len(labels) > 1:
-        raise ConfigError(kind="several materials have that name", got=repr(name), expected=f"one of {', '.join(sorted(labels))}")
-    for label in labels:
-        return _reference(label) or Curve(label, spectra[label].axis.shift, spectra[label].counts)
+    """Return the material that the packs know by that label, synonym or formula, with the lines of the library if it has them."""
+    found = {one.name: one for label in pack.labels_named(name) if (one := _reference(label) or _spectrum(label))}
+    if len(found) > 1:
+        raise ConfigError(kind="several materials have that name", got=repr(name), expected=f"one of {', '.join(sorted(found))}")
+    return next(iter(found.values()), None)
+
+
+def _spectrum(label: str) -> Curve | None:
+    """Return the first spectrum that the packs have of a label."""
+    for opened in pack.open_installed():
+        for reference, spectrum in zip(opened.contents.references, opened.spectra, strict=True):
+            if reference.label.casefold() == label.casefold():
+                return Curve(reference.label, spectrum.axis.shift, spectrum.counts)
     return None
 
 

@@ -70,7 +70,7 @@ class Drcnn(nn.Module):
         stacked = torch.cat([level.unsqueeze(2) for level in levels]).squeeze(2)  # (D batch, 128, n)
         supervised = self.supervise(stacked).unflatten(0, (self.recursions, -1))  # (D, batch, 512, n/8)
         weights = self.level_weights / self.level_weights.sum()
-        # The sum, too, runs along the memory of rows, where the channels of a point are next to each other: twice as fast.
+        # The sum, too, runs along the memory of rows, where the channels of a point are next to each other.
         together = (weights[:, None, None, None] * supervised.transpose(2, 3)).sum(0).transpose(1, 2)
         hidden: Tensor = self.dense(self.reconstruct(together))
         return hidden
