@@ -17,7 +17,7 @@ RUNS ?= runs/table2
 JOBS ?= auto
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo dist test test-all test-windows test-windows-all test-arm check format bench benchmark table2 figures default packs measure-packs clean
+.PHONY: help demo dist test test-all test-random test-windows test-windows-all test-arm check format bench benchmark table2 figures default packs measure-packs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less
 
 test-all: $(VENV)/.dev  ## run every test, the slow ones too (JOBS=N side by side)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+test-random: $(VENV)/.dev  ## search for new failures: the property tests with 1000 random cases each, others in every run
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m hypothesis --hypothesis-profile random
 
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
 	$(BIN)/python tests/platforms/windows.py

@@ -178,7 +178,8 @@ class Despike(StepBase, frozen=True, tag="despike@1"):
         spikes = np.zeros(counts.size, dtype=bool)
         if mad == 0:
             return spikes
-        score = NORMAL_MAD * centred / mad
+        with np.errstate(over="ignore"):  # an infinite score is above any threshold
+            score = NORMAL_MAD * centred / mad
         falls = _runs(-score, self.threshold)
         for start, top in _runs(score, self.threshold):
             following = falls[bisect_left(falls, (top, 0)) :][:1]

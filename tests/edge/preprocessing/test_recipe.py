@@ -294,6 +294,16 @@ def test_despike_takes_no_more_points_than_its_width(points: int, allowed: int, 
     assert int((after > 1000.0).sum()) == left
 
 
+def test_despike_above_the_least_noise_there_is() -> None:
+    """Deviations so small that a score is infinite are no error and no warning: the spike goes, the rest stays."""
+    counts = np.zeros(40)
+    counts[1::2] = 5e-324
+    counts[20] = 1.0
+    axis, after = Despike().apply(Axis.linear(100.0, 178.0, 2.0), counts)
+    assert after.shape == axis.shift.shape
+    assert after.max() <= 5e-324
+
+
 def test_despike_finds_the_spikes_beside_lines() -> None:
     """Spikes between the lines of a spectrum are found, and nothing else."""
     clean = measured()
