@@ -147,10 +147,11 @@ def _with_paper(dataset: str, rows: Rows) -> str:
 
 
 def _figures(_: str, rows: Rows) -> str:
-    head, names = ["system", "top-1", "macro top-1", "weighted F1", "top-3", "top-5", "epochs", "n"], ("macro_top1", "f1", "top3", "top5")
-    best = _best(rows.values())
+    head = ["system", "top-1", "macro top-1", "weighted F1", "top-3", "top-5", "as a library", "epochs", "n"]
+    names, best = ("macro_top1", "f1", "top3", "top5"), _best(rows.values())
     lines = [
-        [system, _top1(done, best), *(_average(done, n) for n in names), _epochs(done), str(len(done))] for system, done in rows.items()
+        [system, _top1(done, best), *(_average(done, n) for n in names), _searched(done), _epochs(done), str(len(done))]
+        for system, done in rows.items()
     ]
     return markdown(head, lines) if any(rows.values()) else ""
 
