@@ -35,7 +35,7 @@ test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less
 test-all: $(VENV)/.dev  ## run every test, the slow ones too (JOBS=N side by side)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-random: $(VENV)/.dev  ## search for new failures: the property tests with 1000 random cases each, others in every run
+test-random: $(VENV)/.dev  ## search for new failures: property tests with ten times as many random cases, new ones in every run
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m hypothesis --hypothesis-profile random
 
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)

@@ -22,8 +22,8 @@ settings.register_profile("every", deadline=None, derandomize=True)
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("random", max_examples=1000, deadline=None, derandomize=False, print_blob=True)
 settings.load_profile("every")
-"""`make test` chooses "quick", `make test-random` "random": only there do the cases differ from run to run, so that a change is
-judged by what it changes. No example has a time limit: a busy machine is not a fault."""
+"""`make test` chooses "quick", `make test-random` "random". Only "random" draws new cases in every run: elsewhere a failure comes from
+the change under test, not from luck. No example has a time limit: a busy machine is not a fault."""
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny networks are slower on several threads, and tests run beside other work."""
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
