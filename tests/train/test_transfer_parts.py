@@ -288,6 +288,17 @@ def test_the_table_has_missing_rows() -> None:
     assert "0 of 6" in other
 
 
+def test_a_pretrained_row_names_its_source() -> None:
+    """Rows of two sources differ by the names of their data and the number of spectra; a name cannot break the table."""
+    rows = [
+        line(0.5, start="transfer", source=source, source_sha256=source[0], pretraining_spectra=80)
+        for source in (("organics",), ("minerals.npz", "a|b"))
+    ]
+    text = results.sections(rows)
+    assert "| organics (80), then target |" in text
+    assert r"| minerals.npz + a\|b (80), then target |" in text
+
+
 def test_other_trainings_are_rows_of_their_own() -> None:
     """Two configurations of one system are separate rows; another target or number of shots is another table."""
     several = [line(0.8), line(0.6, config_sha256="other"), line(0.4, shots=1)]

@@ -25,10 +25,11 @@ TransferKey = tuple[str, str, str, str, str, int]
 """Start, configuration, target, source, split, seed: the identity of a run."""
 STARTS = {
     "references": "nothing",
-    "enrolled": "source; searches the references",
+    "enrolled": "{source}; searches the references",
     "scratch": "target",
-    "transfer": "source, then target",
+    "transfer": "{source}, then target",
 }
+"""What the weights were learned from; ``{source}`` stands for the data of the pretraining."""
 HEAD = "| system | learned from | epochs | top-1 | precision | recall | F1 | macro top-1 | top-1, disturbed | runs | s a run |"
 
 
@@ -162,8 +163,16 @@ def interval(results: Sequence[TransferResult], values: Sequence[float]) -> tupl
     return mean.value, max(mean.half or 0.0, mean.value - metrics.wilson(mean.value, max(count, 1))[0])
 
 
+def _source(results: Sequence[TransferResult]) -> str:
+    """Return the names of the pretraining data and its number of spectra, for a cell of the table; "source" without results."""
+    if not results:
+        return "source"
+    line, *_ = results
+    return f"{' + '.join(line.source)} ({line.pretraining_spectra})".replace("|", r"\|")
+
+
 def _row(row: TransferRow, wanted: int, results: list[TransferResult]) -> str:
-    learned = STARTS[row.start]
+    learned = STARTS[row.start].format(source=_source(results))
     if not results:
         return f"| {row.system} | {learned} | | not run | | | | | | 0 of {wanted} | |"
     line, figures = results[0], [evaluate.main(one.figures) for one in results]
