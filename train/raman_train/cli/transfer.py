@@ -32,7 +32,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--source", action="append", type=Path, metavar="PATH", help=f"dataset of the pretraining; may be repeated (default: {SOURCE})"
     )
     one.add_argument(
-        "--systems", type=shared.names, default=shared.names(SYSTEMS), metavar="NAME,…", help=f"default: {SYSTEMS}; drcnn needs a GPU"
+        "--systems",
+        type=shared.names,
+        default=shared.names(SYSTEMS),
+        metavar="NAME,…",
+        help=f"default: {SYSTEMS}; drcnn takes hours without a GPU",
     )
     one.add_argument("--folds", type=int, metavar="N", help="default: 4, or the number of replicates if that is smaller")
     one.add_argument(
