@@ -289,12 +289,14 @@ def test_the_table_has_missing_rows() -> None:
 
 
 def test_a_pretrained_row_names_its_source() -> None:
-    """Rows of two sources differ by the names of their data and the number of spectra; a name cannot break the table."""
+    """Rows of two sources differ by the names of their data and the number of spectra; no name of a file can break the table."""
     rows = [
-        line(0.5, start="transfer", source=source, source_sha256=source[0], pretraining_spectra=80)
-        for source in (("organics",), ("minerals.npz", "a|b"))
+        line(0.5, target="my\nown", start="transfer", source=source, source_sha256=source[0], pretraining_spectra=80)
+        for source in (("organics",), ("minerals.npz", "a|b"), ("two\nlines",))
     ]
     text = results.sections(rows)
+    assert len(text.splitlines()) == len(["caption", "", "head", "rule", *rows])
+    assert r"| two\nlines (80), then target |" in text
     assert "| organics (80), then target |" in text
     assert r"| minerals.npz + a\|b (80), then target |" in text
 

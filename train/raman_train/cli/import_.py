@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.wording import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -36,5 +38,5 @@ def run(options: argparse.Namespace) -> int:
     dataset.save(options.out)
     print(dataset.census())
     print(f"duplicates {sum(len(part) for part, _ in read) - len(dataset)} spectra with the name of an earlier one, left out")
-    print(f"left out   {len(left_out)} files" + "".join(f"\n           {line}" for line in left_out[:SHOWN]))
+    print(f"left out   {len(left_out)} files" + "".join(f"\n           {printable(line)}" for line in left_out[:SHOWN]))
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.wording import printable
+
 from raman_train.cli import options as shared
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def _study(options: argparse.Namespace, results: Path) -> Study:
 
     target, left_out = readers.read(options.target)
     for line in left_out[:20]:
-        print(f"left out   {line}")
+        print(f"left out   {printable(line)}")
     request = study.TransferRequest(
         name=options.target.name, target=target, sources=tuple(options.source or [SOURCE]),
         systems=systems.read(options.systems, options.set), folds=folds.default_folds(target) if options.folds is None else options.folds,

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from raman_edge.errors import ConfigError
 from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
+from raman_edge.wording import printable
 
 from raman_train import evaluate, metrics
 from raman_train.benchmark import intervals
@@ -144,10 +145,11 @@ def caption(line: TransferResult) -> str:
     """Return the description of a table."""
     learned = f"{line.shots} replicate{'s' * (line.shots > 1)} of each label" if line.shots else "the other replicates"
     return (
-        f"{line.target}: {line.asked} test spectra of {line.labels_asked} labels in {line.folds} folds, {line.test} per fold, trained on "
-        f"{learned} ({line.train} spectra). ± is the larger of two 95 % half widths: Student's t over the folds (seeds averaged first) and "
-        "Wilson's over the test spectra. *Disturbed*: the same spectra as from another instrument (axis error of some 5 cm⁻¹, lines up "
-        "to 8 cm⁻¹ broader, other response, background, noise and range); training with augmentation contains similar spectra."
+        f"{printable(line.target)}: {line.asked} test spectra of {line.labels_asked} labels in {line.folds} folds, {line.test} per fold, "
+        f"trained on {learned} ({line.train} spectra). ± is the larger of two 95 % half widths: Student's t over the folds (seeds "
+        "averaged first) and Wilson's over the test spectra. *Disturbed*: the same spectra as from another instrument (axis error of "
+        "some 5 cm⁻¹, lines up to 8 cm⁻¹ broader, other response, background, noise and range); training with augmentation contains "
+        "similar spectra."
     )
 
 
@@ -167,8 +169,8 @@ def _source(results: Sequence[TransferResult]) -> str:
     """Return the names of the pretraining data and its number of spectra, for a cell of the table; "source" without results."""
     if not results:
         return "source"
-    line, *_ = results
-    return f"{' + '.join(line.source)} ({line.pretraining_spectra})".replace("|", r"\|")
+    names = printable(" + ".join(results[0].source)).replace("|", r"\|")
+    return f"{names} ({results[0].pretraining_spectra})"
 
 
 def _row(row: TransferRow, wanted: int, results: list[TransferResult]) -> str:

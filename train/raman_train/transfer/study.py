@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 from raman_edge.errors import ConfigError
+from raman_edge.wording import printable
 
 from raman_train import checkpoint, evaluate, runs
 from raman_train.benchmark.budget import EpochLimit, OutOfTime, TimeBudget
@@ -96,12 +97,12 @@ class Study:
         request, axis, single = self.request, self.recipe.axis, folds.single_replicates(self.request.target)
         train, test = ({getattr(split, part).size for split in self.splits} for part in ("train", "test"))
         lines = [
-            f"target     {request.name}: {len(request.target)} spectra of {len(self.target.labels)} labels",
+            f"target     {printable(request.name)}: {len(request.target)} spectra of {len(self.target.labels)} labels",
             f"axis       {axis.start:.0f}..{axis.stop:.0f} cm-1, covered by {common_axis.COVERED:.0%}; {len(axis)} points",
             f"folds      {len(self.splits)}, each with {_range(train)} training and {_range(test)} test spectra",
         ]
         if single:
-            shown = ", ".join(single[:SHOWN]) + (" …" if len(single) > SHOWN else "")
+            shown = printable(", ".join(single[:SHOWN])) + (" …" if len(single) > SHOWN else "")
             lines.append(f"not tested {len(single)} labels with one replicate, which are distractors: {shown}")
         return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import torch
 from raman_edge.errors import ConfigError
+from raman_edge.wording import printable
 
 from raman_train import checkpoint, evaluate, loop, runs
 from raman_train.augment import Augment
@@ -200,9 +201,9 @@ class PretrainingData:
 
     def describe(self) -> str:
         """Return the size of the data as a line of text."""
-        used, measured = self.prepared.dataset, self.dataset
+        used, measured, names = self.prepared.dataset, self.dataset, printable(" + ".join(self.names))
         return (
-            f"source     {' + '.join(self.names)}: {len(used)} of {len(measured)} spectra cover at least {common_axis.MIN_OVERLAP:.0%} "
+            f"source     {names}: {len(used)} of {len(measured)} spectra cover at least {common_axis.MIN_OVERLAP:.0%} "
             f"of the axis, {len(self.prepared.labels)} labels"
         )
 
